@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+# shellcheck shell=bash
+#
+# common.sh - what every script of the guest harness shares: where things are,
+# how to speak to the user, and how to put something in the cache safely.
+#
+# Sourced, never run.
+
+# shellcheck disable=SC2034  # these are for the scripts that source this file
+QEMU_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP_DIR=$(cd "$QEMU_DIR/../.." && pwd)
+BUILD_DIR=${BUILD_DIR:-$TOP_DIR/build}
+CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sluice
+JOBS=${JOBS:-$(nproc)}
+
+info() { printf '%s\n' "$*" >&2; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+die() {
+	printf 'error: %s\n' "$*" >&2
+	exit 1
+}
+
+# canonical_key KEY - "debug" is the everyday name of the newest kernel, built
+# by ourselves with every checker on; its key is the series it began with.
+canonical_key() {
+	case $1 in
+	6.1 | 6.1-rt | 6.12 | 7.2 | 7.2-gcov) echo "$1" ;;
+	debug) echo 7.2 ;;
+	debug-gcov | gcov) echo 7.2-gcov ;;
+	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.12, 7.2 alias debug, 7.2-gcov)" ;;
+	esac
+}
+
+is_debug_key() { [[ $1 == 7.2* ]]; }
+
+# need_space DIR MEGABYTES WHAT - say so before a build dies halfway.
+need_space() {
+	local have
+	mkdir -p "$1"
+	have=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+	((have >= $2)) || die "$3 needs $2 MB in $1, only $have MB are free"
+}
+
+# with_lock NAME COMMAND... - one process at a time, over all runs of this user.
+# The lock goes when the last holder of the descriptor does, so a killed run
+# leaves nothing to clean up; children must not inherit it, hence the subshell
+# and the close.
+with_lock() {
+	local name=$1 fd
+	shift
+	mkdir -p "$CACHE_DIR/locks"
+	exec {fd}>"$CACHE_DIR/locks/$name"
+	if ! flock -n "$fd"; then
+		info "waiting for another run that is preparing $name"
+		flock "$fd"
+	fi
+	local rc=0
+	"$@" || rc=$?
+	exec {fd}>&-
+	return $rc
+}
+
+# publish_dir TEMP FINAL - a cache entry appears whole or not at all.
+publish_dir() {
+	if [[ -e $2 ]]; then
+		rm -rf -- "$1"
+	else
+		mv -T -- "$1" "$2"
+	fi
+}
+
+# is_fresh FILE DAYS
+is_fresh() { [[ -n $(find "$1" -maxdepth 0 -mtime "-$2" 2>/dev/null) ]]; }

@@ -1,0 +1,285 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# guest.sh - boot a kernel with the module loaded and
+#
+#	guest.sh run [OPTION]... COMMAND	run a shell command; its output and
+#						exit status are ours
+#	guest.sh shell [OPTION]...		give the terminal a shell
+#	guest.sh check [OPTION]... TEST...	run selftests (used by check.sh)
+#
+# Options:
+#	--kernel KEY	6.1 (default), 6.1-rt, 6.12, 7.2 or debug, 7.2-gcov
+#	--file FILE	copy a file into the guest's working directory /root
+#	--out DIR	bring back what the command leaves in /out
+#	--disk FILE	attach as a read-only disk: /dev/disk (and /dev/vda)
+#	--scratch SIZE	attach an empty disk of that size: /dev/scratch
+#	--mem MB	memory; 1024, debug kernels 2048
+#	--timeout SEC	kill the guest after that time; 600
+#	--env NAME=VALUE	set in the guest's environment
+#	--module FILE	this sluice.ko, instead of building it; "none" for none
+#	--tests DIR	with check: where the tests are, instead of build/selftests
+#	--results FILE	with check: where to write TAP
+#
+# Programs that COMMAND names are brought along with their shared libraries:
+# by path, from build/, or, unless busybox has one of the name, from the host.
+#
+# Exit status: the command's; 124 after a timeout; 125 when the guest gave no
+# verdict, or the command succeeded but the kernel complained.
+set -euo pipefail
+# shellcheck source=selftests/qemu/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=selftests/qemu/image.sh
+. "$QEMU_DIR/image.sh"
+
+KERNEL=6.1 MEM="" TIMEOUT=600 DISK="" SCRATCH="" OUT="" MODULE="" RESULTS=""
+TESTS_DIR=$BUILD_DIR/selftests
+FILES=() ENVIRONMENT=()
+
+# --- QEMU --------------------------------------------------------------------
+
+# A /dev/kvm that can be opened says nothing: under some hypervisors the guest
+# hangs.  The processor must have the feature.
+accelerator() {
+	if grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo && [[ -w /dev/kvm ]]; then
+		printf '%s\n' -accel kvm -cpu host
+	else
+		printf '%s\n' -accel tcg,thread=multi -cpu max
+	fi
+}
+
+is_emulated() { ! accelerator | grep -qx kvm; }
+
+# How many times slower than on Debian's own kernel things are, for tests to
+# divide their iterations by.
+time_scale() {
+	case $KERNEL in
+	7.2*) is_emulated && echo 20 || echo 5 ;;
+	*) is_emulated && echo 1 || echo 1 ;;
+	esac
+}
+
+timeout_scale() { is_debug_key "$KERNEL" && echo 4 || echo 1; }
+
+kernel_command_line() {
+	echo "console=ttyS0 loglevel=8 panic=-1 oops=panic softlockup_panic=1" \
+		"hung_task_panic=1 watchdog_thresh=30 no_timer_check mitigations=off" \
+		"audit=0 $*"
+}
+
+qemu_disks() {
+	local options=format=raw,if=none
+	if [[ -n $DISK ]]; then
+		printf '%s\n' -drive "file=$(realpath "$DISK"),id=disk,readonly=on,$options" \
+			-device virtio-blk-pci,drive=disk,serial=disk
+	fi
+	if [[ -n $SCRATCH ]]; then
+		truncate -s "$SCRATCH" "$WORK/scratch" || die "bad SCRATCH size: $SCRATCH"
+		printf '%s\n' -drive "file=$WORK/scratch,id=scratch,cache=unsafe,$options" \
+			-device virtio-blk-pci,drive=scratch,serial=scratch
+	fi
+}
+
+# qemu_command INITRD CONSOLE PARAMETER... - one word a line.
+qemu_command() {
+	local initrd=$1 console=$2
+	shift 2
+	echo qemu-system-x86_64
+	accelerator
+	printf '%s\n' -smp 2 -m "$MEM" -display none -monitor none -no-reboot \
+		-nodefaults -serial "file:$console" \
+		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$initrd" \
+		-append "$(kernel_command_line "$@")"
+	qemu_disks
+}
+
+# --- what goes into the guest --------------------------------------------------
+
+build_module() {
+	case $MODULE in
+	none) MODULE="" ;;
+	"")
+		if [[ -e $TOP_DIR/Kbuild ]]; then
+			MODULE=$("$QEMU_DIR/module.sh" "$KERNEL")
+		else
+			warn "there is no module in this tree; the guest has none"
+		fi
+		;;
+	esac
+}
+
+guest_environment() {
+	local setting
+	echo "export SLUICE_KERNEL=$KERNEL SLUICE_SCALE=$(time_scale)"
+	for setting in "${ENVIRONMENT[@]}"; do
+		printf 'export %s=%q\n' "${setting%%=*}" "${setting#*=}"
+	done
+}
+
+stage_guest() {
+	image_begin "$STAGE" "$KERNEL_DIR"
+	[[ -z $MODULE ]] || install -m 644 "$MODULE" "$STAGE/sluice/sluice.ko"
+	image_add_own "$STAGE"
+	guest_environment >"$STAGE/sluice/environment"
+	local file
+	for file in "${FILES[@]}"; do
+		[[ -f $file ]] || die "no such file: $file"
+		image_add_program "$STAGE" "$file" "/root/$(basename "$file")"
+	done
+}
+
+# The words of a shell command that could name programs.
+command_words() {
+	tr -s " \t\n;|&()<>\"'\`\$={}" '\n' <<<"$1" | sort -u
+}
+
+stage_command() {
+	local word
+	printf '%s\n' "$1" >"$STAGE/sluice/command"
+	while read -r word; do
+		[[ -n $word ]] && stage_word "$word"
+	done < <(command_words "$1")
+}
+
+stage_word() {
+	local word=$1 built
+	if [[ $word == /* ]]; then
+		[[ ! -f $word || ! -x $word ]] || image_add_program "$STAGE" "$word" "$word"
+	elif [[ $word == */* ]]; then
+		[[ ! -f $word || ! -x $word ]] || image_add_program "$STAGE" "$word" "/root/$word"
+	elif [[ $word =~ ^[A-Za-z0-9_][A-Za-z0-9_.+-]*$ && ! -e $STAGE/usr/local/bin/$word ]]; then
+		for built in "$BUILD_DIR"/{tools,selftests,bench}/"$word"; do
+			[[ -f $built && -x $built ]] || continue
+			image_add_program "$STAGE" "$built" "/usr/local/bin/$word"
+			return
+		done
+		image_add_command "$STAGE" "$word"
+	fi
+}
+
+# setting NAME FILE - "NAME: value" in a comment of a test's source.
+setting() {
+	sed -nE "s|^[[:space:]]*[/*#]+[[:space:]]*$1:[[:space:]]*([^*]*[^*[:space:]]).*|\1|p" "$2" | head -n 1
+}
+
+test_source() {
+	local name=${1%.sh} file
+	for file in "$TESTS_DIR/$1.c" "$TOP_DIR/selftests/$name.c" \
+		"$TOP_DIR/selftests/$1" "$TESTS_DIR/$1"; do
+		[[ ! -f $file ]] || { echo "$file"; return; }
+	done
+}
+
+stage_tests() {
+	local name source seconds word
+	: >"$STAGE/sluice/tests"
+	for name in "$@"; do
+		[[ -x $TESTS_DIR/$name ]] || die "no such selftest: $name (looked in $TESTS_DIR)"
+		image_add_program "$STAGE" "$TESTS_DIR/$name" "/selftests/$name"
+		source=$(test_source "$name")
+		seconds=$(setting timeout "$source")
+		echo "$name $((${seconds:-120} * $(timeout_scale)))" >>"$STAGE/sluice/tests"
+		for word in $(setting needs "$source"); do
+			stage_word "$word"
+		done
+	done
+}
+
+# --- modes -------------------------------------------------------------------
+
+prepare() {
+	KERNEL=$(canonical_key "$KERNEL")
+	[[ -z $DISK || -r $DISK ]] || die "cannot read the disk file $DISK"
+	if [[ -z $MEM ]]; then
+		is_debug_key "$KERNEL" && MEM=2048 || MEM=1024
+	fi
+	command -v qemu-system-x86_64 >/dev/null || die "there is no qemu-system-x86_64 (try: make packages)"
+	command -v busybox >/dev/null || die "there is no busybox (try: make packages)"
+	mkdir -p "$BUILD_DIR"
+	need_space "${TMPDIR:-/tmp}" 300 "a guest's image"
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/sluice-guest.XXXXXX")
+	trap 'rm -rf "$WORK"' EXIT
+	STAGE=$WORK/root
+	KERNEL_DIR=$("$QEMU_DIR/kernel.sh" dir "$KERNEL")
+	build_module
+	stage_guest
+}
+
+guest() {
+	local mode=$1 console=$BUILD_DIR/results/$KERNEL.$1.console
+	local -a qemu options
+	shift
+	mkdir -p "$BUILD_DIR/results"
+	image_finish "$STAGE" "$WORK/initrd"
+	mapfile -t qemu < <(qemu_command "$WORK/initrd" "$WORK/console" "sluice.mode=$mode")
+	options=(--mode "$mode" --name "$KERNEL" --console "$WORK/console" --timeout "$TIMEOUT")
+	[[ -z $OUT ]] || options+=(--out "$OUT")
+	local rc=0
+	python3 "$QEMU_DIR/guest.py" "${options[@]}" "$@" -- "${qemu[@]}" || rc=$?
+	cp "$WORK/console" "$console" 2>/dev/null || true
+	return $rc
+}
+
+run_mode() {
+	(($# == 1)) || die "give one command to run, quoted"
+	prepare
+	stage_command "$1"
+	guest run
+}
+
+check_mode() {
+	prepare
+	stage_tests "$@"
+	guest check --results "${RESULTS:-$BUILD_DIR/results/$KERNEL.tap}"
+}
+
+shell_mode() {
+	[[ -t 0 && -t 1 ]] || die "a shell needs a terminal"
+	prepare
+	local rows cols rc=0
+	local -a qemu
+	read -r rows cols < <(stty size)
+	image_finish "$STAGE" "$WORK/initrd"
+	mapfile -t qemu < <(qemu_command "$WORK/initrd" "$BUILD_DIR/shell.console" \
+		sluice.mode=shell "sluice.rows=$rows" "sluice.cols=$cols" "sluice.term=${TERM:-linux}")
+	"${qemu[@]}" -chardev stdio,id=terminal,signal=off -serial chardev:terminal || rc=$?
+	stty sane
+	return $rc
+}
+
+parse_options() {
+	while (($#)); do
+		case $1 in
+		--) shift; break ;;
+		--*) (($# >= 2)) || die "$1 needs a value" ;;&
+		--kernel) KERNEL=$2 ;;
+		--file) FILES+=("$2") ;;
+		--out) OUT=$2 ;;
+		--disk) DISK=$2 ;;
+		--scratch) SCRATCH=$2 ;;
+		--mem) MEM=$2 ;;
+		--timeout) TIMEOUT=$2 ;;
+		--env) ENVIRONMENT+=("$2") ;;
+		--module) MODULE=$2 ;;
+		--tests) TESTS_DIR=$2 ;;
+		--results) RESULTS=$2 ;;
+		--*) die "no such option: $1" ;;
+		*) break ;;
+		esac
+		shift 2
+	done
+	ARGUMENTS=("$@")
+}
+
+main() {
+	local mode=${1:-}
+	shift || true
+	case $mode in
+	run | shell | check) ;;
+	*) die "usage: guest.sh run|shell|check [OPTION]... [COMMAND|TEST...]" ;;
+	esac
+	parse_options "$@"
+	"${mode}_mode" "${ARGUMENTS[@]}"
+}
+
+main "$@"

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# module.sh KEY [MAKE-VARIABLE=VALUE]... - build the module for one kernel and
+# print the path of sluice.ko.
+#
+# 6.1's kbuild writes its objects beside the sources, so each kernel has its own
+# mirror of them under build/, in which only what changed is built again.
+# MODULE_SRC names another tree to build than this one.
+set -euo pipefail
+# shellcheck source=selftests/qemu/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+mirror() {
+	local source=$1 dest=$2 part
+	mkdir -p "$dest"
+	cp -u "$source/Kbuild" "$dest/"
+	for part in kmod uapi; do
+		[[ -d $source/$part ]] || continue
+		# Removes what was removed, but leaves kbuild its objects.
+		rsync -a --delete --include='*/' --include='*.[chS]' --include='Kbuild*' \
+			--exclude='*' "$source/$part/" "$dest/$part/"
+	done
+}
+
+# compiler KDIR - Debian's headers ask for the compiler of their release, which
+# a newer one need not have.
+compiler() {
+	local wanted
+	wanted=$(sed -n 's/^CC = .*\(gcc-[0-9]*\)$/\1/p' "$1/.kernelvariables" 2>/dev/null || true)
+	[[ -z $wanted ]] || command -v "$wanted" >/dev/null || echo CC=gcc
+}
+
+main() {
+	local key kdir dest log
+	local -a args
+	key=$(canonical_key "${1:?which kernel?}")
+	shift
+	kdir=$("$QEMU_DIR/kernel.sh" kdir "$key")
+	dest=$BUILD_DIR/kmod-$key
+	log=$dest/build.log
+	mirror "${MODULE_SRC:-$TOP_DIR}" "$dest"
+	args=("KCFLAGS=-Werror" "$@")
+	mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
+	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
+	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
+	if ! make -s -C "$kdir" M="$dest" -j"$JOBS" "${args[@]}" modules >"$log" 2>&1; then
+		cat "$log" >&2
+		die "the module does not build for $key"
+	fi
+	grep -vE 'Skipping BTF|compiler differs|The kernel was built by|You are using:' "$log" >&2 || true
+	echo "$dest/sluice.ko"
+}
+
+main "$@"

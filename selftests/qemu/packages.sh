@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# packages.sh SET... - install the Debian packages that a task needs, if any is
+# missing.  Sets: build (library and command), guest (boot a kernel), kernel
+# (build one), test (unit tests, 32-bit programs), coverage.
+set -euo pipefail
+# shellcheck source=selftests/qemu/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=selftests/qemu/archive.sh
+. "$QEMU_DIR/archive.sh"
+
+packages_of() {
+	case $1 in
+	build) echo gcc make libc6-dev pkg-config libzstd-dev libssl-dev ;;
+	guest) echo qemu-system-x86 busybox-static kmod cpio rsync python3 gcc libc6-dev ;;
+	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
+	test) echo check gcc-multilib ;;
+	coverage) echo gcovr ;;
+	*) die "no such set of packages: $1" ;;
+	esac
+}
+
+reason() {
+	case $1 in
+	build) echo "to compile the library and the command" ;;
+	guest) echo "to boot a kernel with the module in an emulator" ;;
+	kernel) echo "to unpack kernels and build one with debugging checks" ;;
+	test) echo "to build the tests" ;;
+	coverage) echo "to report coverage" ;;
+	esac
+}
+
+installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
+
+install_packages() {
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends "$@" >/dev/null </dev/null
+}
+
+# A machine that cannot have the 32-bit compiler goes without 32-bit tests.
+optional() { [[ $1 == gcc-multilib ]]; }
+
+ensure() {
+	local package
+	local -a missing=()
+	for package in $(packages_of "$1"); do
+		installed "$package" || missing+=("$package")
+	done
+	((${#missing[@]})) || return 0
+	info "installing Debian packages $(reason "$1"): ${missing[*]}"
+	install_packages "${missing[@]}" 2>/dev/null && return
+	# Old package lists are the usual reason.
+	as_root apt-get update -qq >/dev/null 2>&1 || warn "apt-get update failed: is there a network?"
+	for package in "${missing[@]}"; do
+		install_packages "$package" && continue
+		optional "$package" || die "cannot install $package (message above)"
+		warn "cannot install $package: going on without it"
+	done
+}
+
+command -v dpkg-query >/dev/null || die "this needs Debian (or a system with its packages)"
+for set in "$@"; do
+	ensure "$set"
+done

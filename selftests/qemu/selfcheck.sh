@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# selfcheck.sh KERNEL... - does the harness see what it is there to see?
+#
+# Boots a module that is faulty on purpose (selfcheck/), lets tests set off one
+# fault each, and expects that the harness blames exactly those.  Which faults a
+# kernel can notice depends on its checkers.
+set -euo pipefail
+# shellcheck source=selftests/qemu/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+FAULTY=$QEMU_DIR/selfcheck
+WORK_DIR=$BUILD_DIR/harness
+TAP=$BUILD_DIR/results/harness.tap
+COUNT=0
+
+result() {
+	local bad=$1 name=$2
+	COUNT=$((COUNT + 1))
+	echo "${bad}ok $COUNT - harness: $name" >>"$TAP"
+	[[ -z $bad ]] || echo "FAIL  harness: $name"
+}
+
+# expect KEY RUN PATTERN - the verdict of a run has such a line.
+expect() {
+	if grep -qE "$3" "$WORK_DIR/$1.$2.tap"; then
+		result "" "$1: $2: $3"
+	else
+		result "not " "$1: $2: expected $3"
+		sed 's/^/      | /' "$WORK_DIR/$1.$2.log"
+	fi
+}
+
+# faulty_run KEY RUN TEST...
+faulty_run() {
+	local key=$1 run=$2 test rc=0
+	local -a tests=()
+	shift 2
+	for test in "$@"; do
+		tests+=("$test.sh")
+	done
+	"$QEMU_DIR/guest.sh" check --kernel "$key" --module "$MODULE" \
+		--tests "$FAULTY/tests" --results "$WORK_DIR/$key.$run.tap" \
+		"${tests[@]}" >"$WORK_DIR/$key.$run.log" 2>&1 || rc=$?
+	# Every run holds a fault, so success is the one wrong answer.
+	if ((rc == 1)); then
+		result "" "$key: $run: reported as failed"
+	else
+		result "not " "$key: $run: exit status $rc"
+		sed 's/^/      | /' "$WORK_DIR/$key.$run.log"
+	fi
+}
+
+# What any kernel shows.
+common_faults() {
+	local key=$1
+	faulty_run "$key" faults good skip tap plan crash hang warn good-again
+	expect "$key" faults '^ok [0-9]+ - good\.sh: one$'
+	expect "$key" faults '^ok [0-9]+ - skip\.sh # SKIP$'
+	expect "$key" faults '^not ok [0-9]+ - tap\.sh: two$'
+	expect "$key" faults '^not ok [0-9]+ - plan\.sh: planned 3 results, gave 2$'
+	expect "$key" faults '^not ok [0-9]+ - crash\.sh: exit status 139$'
+	expect "$key" faults '^not ok [0-9]+ - hang\.sh: killed'
+	expect "$key" faults '^not ok [0-9]+ - warn\.sh: the kernel complained$'
+	expect "$key" faults '^ok [0-9]+ - good-again\.sh$'
+	expect "$key" faults '^ok [0-9]+ - module:unload-again$'
+	expect "$key" faults '^not ok [0-9]+ - kernel:untainted'
+	faulty_run "$key" oops good oops good-again
+	expect "$key" oops '^ok [0-9]+ - good\.sh: two$'
+	expect "$key" oops '^not ok [0-9]+ - oops\.sh: the guest died without a verdict$'
+	expect "$key" oops '^# .*NULL pointer dereference'
+	faulty_run "$key" reset good reset
+	expect "$key" reset '^not ok [0-9]+ - reset\.sh: the guest died without a verdict$'
+	faulty_run "$key" pin pin
+	expect "$key" pin '^not ok [0-9]+ - module:unload: exit status 1$'
+}
+
+# What needs the debug kernel's checkers.  Lockdep and KASAN fall silent after
+# their first report, so each is tried once, and lockdep last.
+debug_faults() {
+	local key=$1
+	faulty_run "$key" checkers good leak atomic shift stale lock
+	expect "$key" checkers '^ok [0-9]+ - good\.sh: one$'
+	expect "$key" checkers '^not ok [0-9]+ - kunit: fault_fails$'
+	expect "$key" checkers '^ok [0-9]+ - kunit: fault_passes$'
+	expect "$key" checkers '^not ok [0-9]+ - atomic\.sh: the kernel complained$'
+	expect "$key" checkers '^not ok [0-9]+ - shift\.sh: the kernel complained$'
+	expect "$key" checkers '^not ok [0-9]+ - stale\.sh: the kernel complained$'
+	expect "$key" checkers '^not ok [0-9]+ - lock\.sh: the kernel complained$'
+	expect "$key" checkers '^# .*UBSAN: shift-out-of-bounds'
+	expect "$key" checkers '^# .*KASAN: slab-use-after-free'
+	expect "$key" checkers '^# .*possible circular locking'
+	expect "$key" checkers '^# .*sleeping function called'
+	expect "$key" checkers '^not ok [0-9]+ - module:leaks-loaded'
+	expect "$key" checkers '^# unreferenced object'
+}
+
+# The hardest to see: a guest whose processors stopped.  It costs the harness's
+# whole patience, so only "make harness-check" asks for it.
+frozen_guest() {
+	faulty_run "$1" freeze freeze
+	expect "$1" freeze '^not ok [0-9]+ - freeze\.sh: (took too long|the guest died)'
+}
+
+main() {
+	local key
+	mkdir -p "$WORK_DIR" "${TAP%/*}"
+	: >"$TAP"
+	for key in "$@"; do
+		key=$(canonical_key "$key")
+		info "== $key: does the harness see deliberate faults?"
+		MODULE=$(MODULE_SRC=$FAULTY BUILD_DIR=$WORK_DIR "$QEMU_DIR/module.sh" "$key")
+		if is_debug_key "$key"; then
+			debug_faults "$key"
+			[[ -z ${THOROUGH:-} ]] || common_faults "$key"
+		else
+			common_faults "$key"
+			[[ -z ${THOROUGH:-} ]] || frozen_guest "$key"
+		fi
+	done
+	echo "$([[ $(grep -c '^not ok' "$TAP") == 0 ]] && echo 'ok  ' || echo FAIL)  harness  ($COUNT results)"
+	! grep -q '^not ok' "$TAP"
+}
+
+main "$@"

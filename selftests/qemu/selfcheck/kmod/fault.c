@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A module that goes wrong when told how: write the name of a fault to
+ * /dev/sluice. For the harness to prove that it notices.
+ */
+#include <linux/delay.h>
+#include <linux/fs.h>
+#include <linux/irqflags.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+static DEFINE_MUTEX(lock_a);
+static DEFINE_MUTEX(lock_b);
+static DEFINE_SPINLOCK(spin);
+
+/* Volatile, so that the compiler does not see the fault and take it away. */
+static volatile int too_far = 40;
+static volatile int sink;
+
+static void fault_warn(void)
+{
+	WARN(1, "deliberate warning\n");
+}
+
+static void fault_oops(void)
+{
+	volatile int *volatile nowhere = NULL;
+
+	sink = *nowhere;
+}
+
+static void fault_pin(void)
+{
+	__module_get(THIS_MODULE);
+}
+
+/* Both processors would have to stop; one with interrupts off is enough. */
+static void fault_freeze(void)
+{
+	local_irq_disable();
+	for (;;)
+		cpu_relax();
+}
+
+static void fault_leak(void)
+{
+	int i;
+
+	/* Several: a stale pointer on some stack may hide one of them. */
+	for (i = 0; i < 8; i++)
+		sink = !kmalloc(333, GFP_KERNEL);
+}
+
+static void fault_stale(void)
+{
+	volatile char *p = kmalloc(64, GFP_KERNEL);
+
+	if (!p)
+		return;
+	kfree((void *)p);
+	sink = p[3];
+}
+
+static void fault_shift(void)
+{
+	sink = 1 << too_far;
+}
+
+static void fault_atomic(void)
+{
+	spin_lock(&spin);
+	msleep(1);
+	spin_unlock(&spin);
+}
+
+static void fault_lock(void)
+{
+	mutex_lock(&lock_a);
+	mutex_lock(&lock_b);
+	mutex_unlock(&lock_b);
+	mutex_unlock(&lock_a);
+	mutex_lock(&lock_b);
+	mutex_lock(&lock_a);
+	mutex_unlock(&lock_a);
+	mutex_unlock(&lock_b);
+}
+
+static const struct {
+	const char *name;
+	void (*commit)(void);
+} faults[] = {
+	{ "warn", fault_warn },		{ "oops", fault_oops },
+	{ "pin", fault_pin },		{ "freeze", fault_freeze },
+	{ "leak", fault_leak },		{ "stale", fault_stale },
+	{ "shift", fault_shift },	{ "atomic", fault_atomic },
+	{ "lock", fault_lock },
+};
+
+static ssize_t fault_write(struct file *file, const char __user *buf,
+			   size_t len, loff_t *pos)
+{
+	char name[16] = "";
+	int i;
+
+	if (copy_from_user(name, buf, min(len, sizeof(name) - 1)))
+		return -EFAULT;
+	for (i = 0; i < ARRAY_SIZE(faults); i++) {
+		if (strcmp(strim(name), faults[i].name))
+			continue;
+		faults[i].commit();
+		return len;
+	}
+	return -EINVAL;
+}
+
+static const struct file_operations fault_fops = {
+	.owner = THIS_MODULE,
+	.write = fault_write,
+};
+
+static struct miscdevice fault_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "sluice",
+	.fops = &fault_fops,
+};
+
+module_misc_device(fault_device);
+
+#ifdef SLUICE_KUNIT
+#include <kunit/test.h>
+
+static void fault_passes(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, 1, 1);
+}
+
+static void fault_fails(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, 1, 2);
+}
+
+static struct kunit_case fault_cases[] = {
+	KUNIT_CASE(fault_passes),
+	KUNIT_CASE(fault_fails),
+	{ }
+};
+
+static struct kunit_suite fault_suite = {
+	.name = "fault",
+	.test_cases = fault_cases,
+};
+
+kunit_test_suite(fault_suite);
+#endif
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Deliberate faults, to test the test harness");
