@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that processes share, of two kinds. What the kernel itself reads
+ * (rings, cursors) or writes (the member table) is kernel pages: always
+ * there, so that it can be read under a spinlock or RCU. Pools, which the
+ * kernel never looks into, are shmem: allocated on touch, swappable.
+ *
+ * Both are charged to whoever asked for them: to the user's quota in full, to
+ * the memory cgroup as allocated.
+ */
+#include <linux/err.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "area.h"
+#include "compat.h"
+#include "quota.h"
+
+static struct sluice_area *area_new(struct sluice_user *user, size_t size)
+{
+	struct sluice_area *area;
+	int ret;
+
+	area = kzalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
+	if (!area)
+		return ERR_PTR(-ENOMEM);
+	ret = sluice_charge(user, SLUICE_RES_BYTES, size);
+	if (ret) {
+		kfree(area);
+		return ERR_PTR(ret);
+	}
+	kref_init(&area->ref);
+	area->size = size;
+	area->user = sluice_user_hold(user);
+	return area;
+}
+
+static void area_free_rcu(struct rcu_head *rcu)
+{
+	struct sluice_area *area = container_of(rcu, struct sluice_area, rcu);
+
+	vfree(area->kaddr);
+	kfree(area);
+}
+
+static void area_free(struct kref *ref)
+{
+	struct sluice_area *area = container_of(ref, struct sluice_area, ref);
+
+	sluice_uncharge(area->user, SLUICE_RES_BYTES, area->size);
+	sluice_user_put(area->user);
+	if (area->shmem)
+		fput(area->shmem);
+	mem_cgroup_put(area->memcg);
+	call_rcu(&area->rcu, area_free_rcu);
+}
+
+struct sluice_area *sluice_area_new(struct sluice_user *user, size_t size)
+{
+	struct sluice_area *area = area_new(user, PAGE_ALIGN(size));
+
+	if (IS_ERR(area))
+		return area;
+	area->kaddr = __vmalloc(area->size, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!area->kaddr) {
+		sluice_area_put(area);
+		return ERR_PTR(-ENOMEM);
+	}
+	return area;
+}
+
+struct sluice_area *sluice_area_new_shmem(struct sluice_user *user,
+					  size_t size)
+{
+	struct sluice_area *area = area_new(user, PAGE_ALIGN(size));
+	struct file *shmem;
+
+	if (IS_ERR(area))
+		return area;
+	shmem = sluice_shmem_file("sluice", area->size);
+	if (IS_ERR(shmem)) {
+		sluice_area_put(area);
+		return ERR_CAST(shmem);
+	}
+	area->shmem = shmem;
+	area->memcg = get_mem_cgroup_from_mm(current->mm);
+	return area;
+}
+
+struct sluice_area *sluice_area_get(struct sluice_area *area)
+{
+	kref_get(&area->ref);
+	return area;
+}
+
+void sluice_area_put(struct sluice_area *area)
+{
+	if (area)
+		kref_put(&area->ref, area_free);
+}
+
+struct page *sluice_area_page(struct sluice_area *area, pgoff_t index)
+{
+	struct mem_cgroup *old;
+	struct page *page;
+
+	if (index >= area->size >> PAGE_SHIFT)
+		return ERR_PTR(-EINVAL);
+	if (area->kaddr) {
+		page = vmalloc_to_page(area->kaddr + (index << PAGE_SHIFT));
+		get_page(page);
+		return page;
+	}
+	old = set_active_memcg(area->memcg);
+	page = shmem_read_mapping_page(area->shmem->f_mapping, index);
+	set_active_memcg(old);
+	return page;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How ioctls come in and replies go out: structures grow at their end, so
+ * calls are told apart by type and number alone and the size is the caller's.
+ */
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+
+#include "call.h"
+
+static const struct sluice_ioctl *call_find(const struct sluice_ioctl *table,
+					    size_t count, unsigned int cmd)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (_IOC_TYPE(table[i].cmd) == _IOC_TYPE(cmd) &&
+		    _IOC_NR(table[i].cmd) == _IOC_NR(cmd) &&
+		    _IOC_DIR(table[i].cmd) == _IOC_DIR(cmd))
+			return &table[i];
+	return NULL;
+}
+
+int sluice_call_reply(struct sluice_call *call)
+{
+	if (!call->replied && copy_to_user(call->user, &call->info, call->size))
+		return -EFAULT;
+	call->replied = true;
+	return 0;
+}
+
+long sluice_call_run(const struct sluice_ioctl *table, size_t count,
+		     struct file *file, unsigned int cmd, unsigned long arg)
+{
+	const struct sluice_ioctl *ioctl = call_find(table, count, cmd);
+	struct sluice_call call = {
+		.file = file,
+		.user = (void __user *)arg,
+		.size = _IOC_SIZE(cmd),
+	};
+	size_t ksize;
+	long ret;
+
+	if (!ioctl)
+		return -ENOTTY;
+	ksize = _IOC_SIZE(ioctl->cmd);
+	if (ksize) {
+		ret = copy_struct_from_user(&call.info, ksize, call.user,
+					    call.size);
+		if (ret)
+			return ret;
+	}
+	call.size = min(call.size, ksize);
+	ret = ioctl->run(&call);
+	if (ret >= 0 && sluice_call_reply(&call))
+		return -EFAULT;
+	return ret;
+}
+
+long sluice_call_fd(struct sluice_call *call, struct file *file)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd >= 0 && sluice_call_reply(call)) {
+		put_unused_fd(fd);
+		fd = -EFAULT;
+	}
+	if (fd < 0)
+		fput(file);
+	else
+		fd_install(fd, file);
+	return fd;
+}

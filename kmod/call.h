@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_CALL_H
+#define SLUICE_CALL_H
+
+#include <linux/fs.h>
+#include <linux/sluice.h>
+
+/**
+ * struct sluice_call - one ioctl on its way
+ * @file: it was made on
+ * @user: the caller's structure
+ * @size: bytes of it, from the ioctl number
+ * @replied: the reply has been copied out
+ */
+struct sluice_call {
+	struct file *file;
+	void __user *user;
+	size_t size;
+	bool replied;
+	union {
+		struct sluice_info info;
+		struct sluice_open open;
+		struct sluice_list list;
+		struct sluice_stat stat;
+		struct sluice_peer peer;
+		struct sluice_restrict restrict_;
+		struct sluice_join join;
+		struct sluice_attach attach;
+		struct sluice_detach detach;
+		struct sluice_segment segment;
+		struct sluice_wait wait;
+		struct sluice_wake wake;
+		struct sluice_evict evict;
+		struct sluice_drop drop;
+		struct sluice_fds fds;
+		struct sluice_claims claims;
+		struct sluice_fd_take fd_take;
+	};
+};
+
+/**
+ * struct sluice_ioctl - an entry of an ioctl table
+ * @cmd: the number, with the size of the structure as this module has it
+ * @run: what it does; its reply is copied out when it returns 0 or more
+ */
+struct sluice_ioctl {
+	unsigned int cmd;
+	long (*run)(struct sluice_call *call);
+};
+
+/**
+ * sluice_call_run - find an ioctl in a table, and run it
+ * @table: the calls this kind of file knows
+ * @count: how many
+ * @file: the file
+ * @cmd: number as called; its size may differ from the table's
+ * @arg: the caller's structure
+ *
+ * Return: what the call returned; -ENOTTY if it is not in the table, -E2BIG or
+ * -EINVAL for a structure that does not fit, -EFAULT.
+ */
+long sluice_call_run(const struct sluice_ioctl *table, size_t count,
+		     struct file *file, unsigned int cmd, unsigned long arg);
+
+/*
+ * For calls that must not commit before the caller has the reply: copies it
+ * out now. Not under a lock that a page fault may take.
+ */
+int sluice_call_reply(struct sluice_call *call);
+
+/**
+ * sluice_call_fd - reply, and give the caller a descriptor
+ * @call: the call
+ * @file: consumed, also on failure
+ *
+ * Return: the descriptor, or a negative error and nothing is open.
+ */
+long sluice_call_fd(struct sluice_call *call, struct file *file);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_CHANNEL_H
+#define SLUICE_CHANNEL_H
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/sluice.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+
+#include "call.h"
+#include "name.h"
+
+struct pid_namespace;
+struct sluice_area;
+struct sluice_publisher;
+struct sluice_subscriber;
+struct sluice_user;
+
+/**
+ * struct sluice_channel - a place where messages move
+ * @ref: one for each file and endpoint
+ * @id: unique
+ * @created: monotonic nanoseconds
+ * @config: fixed, checked
+ * @name: see name.c
+ * @uid: owner
+ * @gid: group
+ * @mode: permission bits
+ * @user_ns: of the maker: capabilities count there, ids are written as seen there
+ * @pid_ns: of the maker
+ * @user: charged for it
+ * @map_file: stands behind mappings of kernel pages
+ * @area: of @table
+ * @table: the member table, read by every endpoint
+ * @lock: guards everything below but what says otherwise
+ * @generation: given to the last endpoint that joined
+ * @seq: changes of the table
+ * @publishers: by place, active or left. RCU to read; changed under @lock and
+ *	@claims_lock
+ * @subscribers: by place, active or evicted; likewise
+ * @publisher_count: active
+ * @subscriber_count: active
+ * @left_count: publishers that left and are kept
+ * @last_publisher: generation of the one that joined last
+ * @past_messages: published by those that are gone
+ * @readers: subscribers that sleep
+ * @claims_lock: of a queue, inside @lock: guards all claims
+ * @claims_turn: place the next claim looks at first
+ */
+struct sluice_channel {
+	struct kref ref;
+	u64 id;
+	u64 created;
+	struct sluice_config config;
+	struct sluice_name name;
+	kuid_t uid;
+	kgid_t gid;
+	umode_t mode;
+	struct user_namespace *user_ns;
+	struct pid_namespace *pid_ns;
+	struct sluice_user *user;
+	struct file *map_file;
+	struct sluice_area *area;
+	struct sluice_members *table;
+
+	struct mutex lock;
+	u64 generation;
+	u64 seq;
+	struct sluice_publisher __rcu **publishers;
+	struct sluice_subscriber __rcu **subscribers;
+	u32 publisher_count;
+	u32 subscriber_count;
+	u32 left_count;
+	u64 last_publisher;
+	u64 past_messages;
+	wait_queue_head_t readers;
+	struct mutex claims_lock;
+	u32 claims_turn;
+};
+
+#define sluice_deref(channel, p) \
+	rcu_dereference_check(p, lockdep_is_held(&(channel)->lock) || \
+			      lockdep_is_held(&(channel)->claims_lock))
+
+static inline bool sluice_channel_get_alive(struct sluice_channel *channel)
+{
+	return kref_get_unless_zero(&channel->ref);
+}
+
+static inline struct sluice_channel *
+sluice_channel_get(struct sluice_channel *channel)
+{
+	kref_get(&channel->ref);
+	return channel;
+}
+
+void sluice_channel_put(struct sluice_channel *channel);
+
+bool sluice_is_channel(struct file *file);
+
+/* SLUICE_IOC_OPEN and SLUICE_IOC_LIST, on the device. */
+long sluice_channel_open(struct sluice_call *call);
+long sluice_channel_list(struct sluice_call *call);
+
+/* SLUICE_IOC_STAT and SLUICE_IOC_PEER, for channel.c and endpoint.c. */
+void sluice_channel_stat(struct sluice_channel *channel,
+			 struct sluice_stat *stat);
+long sluice_channel_peer(struct sluice_channel *channel,
+			 struct sluice_peer *peer);
+
+static inline bool sluice_is_queue(const struct sluice_channel *channel)
+{
+	return channel->config.pattern == SLUICE_QUEUE;
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything that differs between the supported kernels. Where a kernel can
+ * be asked (a macro, a header that exists), it is; a version is compared only
+ * where nothing else tells.
+ */
+#ifndef SLUICE_COMPAT_H
+#define SLUICE_COMPAT_H
+
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "sluice needs Linux 6.1 or newer"
+#endif
+
+#ifndef CONFIG_64BIT
+#error "sluice needs a 64-bit kernel"
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
+				unsigned long clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#endif
+
+static inline struct file *sluice_shmem_file(const char *name, loff_t size)
+{
+#ifdef EMPTY_VMA_FLAGS
+	return shmem_file_setup(name, size,
+				       mk_vma_flags(VMA_NORESERVE_BIT));
+#else
+	return shmem_file_setup(name, size, VM_NORESERVE);
+#endif
+}
+
+static inline int sluice_receive_fd(struct file *file, unsigned int flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return receive_fd(file, flags);
+#else
+	return receive_fd(file, NULL, flags);
+#endif
+}
+
+#endif

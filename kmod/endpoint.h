@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_ENDPOINT_H
+#define SLUICE_ENDPOINT_H
+
+#include <linux/kref.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sluice.h>
+
+#include "channel.h"
+
+struct pid;
+struct sluice_area;
+
+/**
+ * struct sluice_endpoint - what publishers and subscribers have in common
+ * @ref: of the file, the table, peers that attached it, claims and the mapping
+ *	that binds it
+ * @rcu: the table is read under RCU
+ * @channel: it belongs to
+ * @user: charged for it
+ * @area: its ring or cursor
+ * @role: which of the two
+ * @flags: SLUICE_JOIN_*
+ * @index: place in the table
+ * @generation: unique in the channel
+ * @joined: monotonic nanoseconds
+ * @state: enum sluice_state; channel->lock to change, READ_ONCE to look
+ * @reason: enum sluice_reason, once not active
+ * @pid: who it is; channel->lock
+ * @uid: likewise
+ * @gid: likewise
+ * @comm: likewise
+ * @mm: whose mapping binds it, compared only; NULL until there is one
+ * @had_peer: there was one on the other side when it joined
+ * @peers: those it has attached, by place; channel->lock
+ */
+struct sluice_endpoint {
+	struct kref ref;
+	struct rcu_head rcu;
+	struct sluice_channel *channel;
+	struct sluice_user *user;
+	struct sluice_area *area;
+	u32 role;
+	u32 flags;
+	u32 index;
+	u64 generation;
+	u64 joined;
+	u32 state;
+	u32 reason;
+	struct pid *pid;
+	kuid_t uid;
+	kgid_t gid;
+	char comm[TASK_COMM_LEN];
+	struct mm_struct *mm;
+	bool had_peer;
+	struct sluice_endpoint **peers;
+};
+
+bool sluice_is_endpoint(struct file *file);
+
+/* Set up what publisher.c or subscriber.c allocated, zeroed. */
+int sluice_endpoint_init(struct sluice_endpoint *ep,
+			 struct sluice_channel *channel, u32 role, u32 flags);
+
+/**
+ * sluice_endpoint_enter - take a place in the table, and make the file
+ * @ep: initialised; consumed: on failure its reference is put
+ *
+ * Return: the file; ERR_PTR(-EUSERS) if there is no place, -ENOMEM, -EMFILE.
+ */
+struct file *sluice_endpoint_enter(struct sluice_endpoint *ep);
+
+struct sluice_endpoint *sluice_endpoint_get(struct sluice_endpoint *ep);
+void sluice_endpoint_put(struct sluice_endpoint *ep);
+
+/**
+ * sluice_endpoint_leave - end an endpoint, tell the others; again is harmless
+ * @ep: the endpoint
+ * @reason: enum sluice_reason, or 0 to derive it from the caller
+ */
+void sluice_endpoint_leave(struct sluice_endpoint *ep, u32 reason);
+
+/* The mapping that bound @ep is gone. */
+void sluice_endpoint_unmapped(struct sluice_endpoint *ep);
+
+/* How many places there are, and who has one. channel->lock or RCU. */
+u32 sluice_endpoint_places(const struct sluice_channel *channel, u32 role);
+struct sluice_endpoint *sluice_endpoint_at(struct sluice_channel *channel,
+					   u32 role, u32 index);
+void sluice_endpoint_set_at(struct sluice_channel *channel, u32 role,
+			    u32 index, struct sluice_endpoint *ep);
+u32 sluice_endpoint_other(u32 role);
+
+/* The kernel-written entry of a place. */
+struct sluice_member *sluice_endpoint_entry(const struct sluice_endpoint *ep);
+void sluice_endpoint_write_entry(struct sluice_endpoint *ep);
+
+/* Count a change of the table and wake everybody. channel->lock. */
+void sluice_endpoint_changed(struct sluice_channel *channel);
+
+/* Give up the place, and what peers attached of it. channel->lock. */
+void sluice_endpoint_vacate(struct sluice_endpoint *ep);
+
+/* The peer at @index that @ep has attached, or NULL. channel->lock. */
+struct sluice_endpoint *sluice_endpoint_peer(struct sluice_endpoint *ep,
+					     u32 index, u64 generation);
+
+/* Fill in the reply to SLUICE_IOC_JOIN. */
+void sluice_endpoint_fill_join(struct sluice_endpoint *ep,
+			       struct sluice_join *join);
+
+/* Where a publisher maps a segment of its own pool. */
+u64 sluice_endpoint_segment_offset(const struct sluice_endpoint *ep,
+				   u32 segment);
+
+/* Fill in SLUICE_IOC_PEER. channel->lock. */
+void sluice_endpoint_tell(struct sluice_endpoint *ep, struct sluice_peer *peer);
+
+/* Sleep until @ready(@ep), which is called without a lock, in RCU. */
+long sluice_endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
+			   bool (*ready)(struct sluice_endpoint *ep, u64 arg),
+			   u64 arg);
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/sluice, and the order in which the module comes and goes. Anybody may
+ * open the device: what it gives access to is decided by the channel's mode.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+
+#include "call.h"
+#include "channel.h"
+#include "name.h"
+#include "tunables.h"
+
+static long device_info(struct sluice_call *call)
+{
+	call->info = (struct sluice_info) {
+		.abi_major = SLUICE_ABI_MAJOR,
+		.abi_minor = SLUICE_ABI_MINOR,
+		.slots_max = sluice_slots_max(),
+		.publishers_max = sluice_publishers_max(),
+		.subscribers_max = sluice_subscribers_max(),
+		.held_max = sluice_held_max(),
+		.pool_max = sluice_pool_max(),
+	};
+	return 0;
+}
+
+static const struct sluice_ioctl device_ioctls[] = {
+	{ SLUICE_IOC_INFO, device_info },
+	{ SLUICE_IOC_OPEN, sluice_channel_open },
+	{ SLUICE_IOC_LIST, sluice_channel_list },
+};
+
+static long device_ioctl(struct file *file, unsigned int cmd,
+			 unsigned long arg)
+{
+	return sluice_call_run(device_ioctls, ARRAY_SIZE(device_ioctls), file,
+			       cmd, arg);
+}
+
+static const struct file_operations device_fops = {
+	.owner = THIS_MODULE,
+	.open = nonseekable_open,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "sluice",
+	.fops = &device_fops,
+	.mode = 0666,
+};
+
+static int __init sluice_init(void)
+{
+	int ret;
+
+	ret = sluice_names_init();
+	if (ret)
+		return ret;
+	ret = misc_register(&device);
+	if (ret)
+		sluice_names_exit();
+	return ret;
+}
+
+static void __exit sluice_exit(void)
+{
+	misc_deregister(&device);
+	sluice_names_exit();
+	/* Areas and endpoints are freed by RCU callbacks that are in here. */
+	rcu_barrier();
+}
+
+module_init(sluice_init);
+module_exit(sluice_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Zero-copy message channels between processes");
+MODULE_VERSION("0.1.0");

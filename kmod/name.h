@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_NAME_H
+#define SLUICE_NAME_H
+
+#include <linux/rbtree.h>
+#include <linux/sluice.h>
+#include <net/net_namespace.h>
+
+struct sluice_channel;
+
+/**
+ * struct sluice_name - a channel's name
+ * @node: in the namespace's tree, if @home
+ * @home: the network namespace's names, NULL if the channel has no name there
+ * @len: bytes
+ * @bytes: zero beyond @len
+ */
+struct sluice_name {
+	struct rb_node node;
+	struct rb_root *home;
+	u32 len;
+	u8 bytes[SLUICE_NAME_MAX];
+};
+
+int sluice_names_init(void);
+void sluice_names_exit(void);
+
+/* Return: whether @bytes can be a name. */
+bool sluice_name_valid(const u8 *bytes, u32 len);
+
+/* Return: the channel of that name with a reference, or NULL. */
+struct sluice_channel *sluice_name_find(struct net *net, const u8 *bytes,
+					u32 len);
+
+/* Return: the first channel whose name is beyond @bytes, or NULL. */
+struct sluice_channel *sluice_name_next(struct net *net, const u8 *bytes,
+					u32 len);
+
+/* Return: 0, or -EEXIST if a living channel has that name. */
+int sluice_name_add(struct net *net, struct sluice_channel *channel);
+void sluice_name_remove(struct sluice_channel *channel);
+
+#endif

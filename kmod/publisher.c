@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Publishers: a lane each, of a ring and a pool, that outlives its publisher
+ * until nobody can still read it.
+ *
+ * A broadcast lane whose publisher left is *due* to every subscriber that has
+ * not read it to its end; each is done when it detaches or leaves. With
+ * history, it is then kept for late joiners until its place is wanted. A
+ * queue's lane is kept until its last message is acknowledged.
+ *
+ * Waiting for room is an eventcount: only the publisher can tell whether there
+ * is room for what it wants, so the kernel counts occasions to look again. See
+ * doc/memory-model.md, "Sleeping: publishers". The entry's armed and room are
+ * written under room_lock and only while the publisher is active: afterwards
+ * the place may be another's.
+ *
+ * Lock order: see channel.c; grow_lock and fds_lock are outermost.
+ */
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "area.h"
+#include "publisher.h"
+#include "quota.h"
+#include "subscriber.h"
+
+/*
+ * Joining.
+ */
+static int publisher_ring(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_area *area;
+
+	area = sluice_area_new(pub->ep.user, sizeof(struct sluice_lane) +
+			       channel->config.slots *
+			       sizeof(struct sluice_slot));
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+	pub->ep.area = area;
+	pub->lane = area->kaddr;
+	pub->slots = (void *)(pub->lane + 1);
+	if (sluice_is_queue(channel))
+		return sluice_claims_lane_init(&pub->claims,
+					       channel->config.slots);
+	return 0;
+}
+
+static int publisher_pool(struct sluice_publisher *pub)
+{
+	struct sluice_area *area;
+
+	area = sluice_area_new_shmem(pub->ep.user,
+				     pub->ep.channel->config.pool);
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+	pub->segments[0] = area;
+	pub->segment_count = 1;
+	pub->pool = area->size;
+	return 0;
+}
+
+static struct sluice_publisher *publisher_new(struct sluice_channel *channel,
+					      u32 flags)
+{
+	struct sluice_publisher *pub;
+	int ret;
+
+	pub = kzalloc(sizeof(*pub), GFP_KERNEL_ACCOUNT);
+	if (!pub)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&pub->grow_lock);
+	mutex_init(&pub->fds_lock);
+	spin_lock_init(&pub->room_lock);
+	init_waitqueue_head(&pub->room_wait);
+	sluice_fds_init(&pub->fds);
+	pub->room = 1;
+	ret = sluice_endpoint_init(&pub->ep, channel, SLUICE_PUBLISHER, flags);
+	if (!ret)
+		ret = publisher_ring(pub);
+	if (!ret)
+		ret = publisher_pool(pub);
+	if (ret) {
+		sluice_endpoint_put(&pub->ep);
+		return ERR_PTR(ret);
+	}
+	return pub;
+}
+
+void sluice_publisher_free(struct sluice_publisher *pub)
+{
+	u32 i;
+
+	for (i = 0; i < pub->segment_count; i++)
+		sluice_area_put(pub->segments[i]);
+	sluice_fds_release_all(&pub->fds, pub->ep.user);
+	sluice_claims_lane_free(&pub->claims);
+	mutex_destroy(&pub->grow_lock);
+	mutex_destroy(&pub->fds_lock);
+}
+
+void sluice_publisher_layout(const struct sluice_publisher *pub,
+			     struct sluice_lane_layout *layout, u64 offset)
+{
+	BUILD_BUG_ON(sizeof(struct sluice_lane) != 128);
+	BUILD_BUG_ON(sizeof(struct sluice_slot) != 64);
+	layout->offset = offset;
+	layout->size = pub->ep.area->size;
+	layout->slots_offset = sizeof(struct sluice_lane);
+	layout->slot_size = sizeof(struct sluice_slot);
+	layout->slots = pub->ep.channel->config.slots;
+	layout->segments = pub->segment_count;
+}
+
+long sluice_publisher_join(struct sluice_call *call,
+			   struct sluice_channel *channel)
+{
+	struct sluice_join *join = &call->join;
+	struct sluice_publisher *pub;
+	struct file *file;
+
+	if (join->policy)
+		return -EINVAL;
+	pub = publisher_new(channel, join->flags);
+	if (IS_ERR(pub))
+		return PTR_ERR(pub);
+	file = sluice_endpoint_enter(&pub->ep);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	sluice_endpoint_fill_join(&pub->ep, join);
+	return sluice_call_fd(call, file);
+}
+
+/*
+ * Leaving.
+ */
+static void publisher_vacate(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+
+	lockdep_assert_held(&channel->lock);
+	channel->left_count--;
+	channel->past_messages += READ_ONCE(pub->lane->head);
+	sluice_endpoint_vacate(&pub->ep);
+}
+
+/* Whether every message was claimed and acknowledged. */
+static bool queue_is_done(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	bool done;
+
+	mutex_lock(&channel->claims_lock);
+	done = sluice_claims_idle(&pub->claims) &&
+		!sluice_publisher_has(pub, pub->claims.next);
+	mutex_unlock(&channel->claims_lock);
+	return done;
+}
+
+static bool publisher_is_done(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+
+	lockdep_assert_held(&channel->lock);
+	if (sluice_is_queue(channel))
+		return queue_is_done(pub);
+	return !pub->due && (!channel->config.history ||
+			     !READ_ONCE(pub->lane->head));
+}
+
+void sluice_publisher_left(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_subscriber *sub;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	spin_lock(&pub->room_lock);
+	WRITE_ONCE(pub->ep.state, SLUICE_LEFT);
+	spin_unlock(&pub->room_lock);
+	wake_up_interruptible_all(&pub->room_wait);
+	channel->publisher_count--;
+	channel->left_count++;
+	for (i = 0; i < channel->config.subscribers; i++) {
+		sub = sluice_deref(channel, channel->subscribers[i]);
+		if (sub)
+			sluice_subscriber_peer_left(sub, pub);
+	}
+	if (publisher_is_done(pub))
+		publisher_vacate(pub);
+	else
+		sluice_endpoint_write_entry(&pub->ep);
+}
+
+void sluice_publisher_due_done(struct sluice_publisher *pub)
+{
+	lockdep_assert_held(&pub->ep.channel->lock);
+	pub->due--;
+	if (publisher_is_done(pub)) {
+		publisher_vacate(pub);
+		sluice_endpoint_changed(pub->ep.channel);
+	}
+}
+
+int sluice_publisher_evict_history(struct sluice_channel *channel)
+{
+	struct sluice_publisher *pub, *oldest = NULL;
+	int index;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	if (sluice_is_queue(channel))
+		return -1;
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = sluice_deref(channel, channel->publishers[i]);
+		if (pub && pub->ep.state == SLUICE_LEFT && !pub->due &&
+		    (!oldest || pub->ep.generation < oldest->ep.generation))
+			oldest = pub;
+	}
+	if (!oldest)
+		return -1;
+	index = oldest->ep.index;
+	publisher_vacate(oldest);
+	return index;
+}
+
+void sluice_publisher_sweep(struct sluice_channel *channel)
+{
+	struct sluice_publisher *pub;
+	bool changed = false;
+	u32 i;
+
+	mutex_lock(&channel->lock);
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = sluice_deref(channel, channel->publishers[i]);
+		if (!pub || pub->ep.state != SLUICE_LEFT ||
+		    !publisher_is_done(pub))
+			continue;
+		publisher_vacate(pub);
+		changed = true;
+	}
+	if (changed)
+		sluice_endpoint_changed(channel);
+	mutex_unlock(&channel->lock);
+}
+
+/*
+ * Messages and room.
+ */
+bool sluice_publisher_has(const struct sluice_publisher *pub, u64 position)
+{
+	u32 slot = position & (pub->ep.channel->config.slots - 1);
+
+	/* A1, pairs with R1 */
+	return smp_load_acquire(&pub->slots[slot].seq) == SLUICE_SEQ(position);
+}
+
+void sluice_publisher_wake_room(struct sluice_publisher *pub)
+{
+	struct sluice_member *entry = sluice_endpoint_entry(&pub->ep);
+
+	spin_lock(&pub->room_lock);
+	WRITE_ONCE(pub->room, pub->room + 1);
+	if (pub->ep.state == SLUICE_ACTIVE) {
+		WRITE_ONCE(entry->armed, 0);
+		smp_store_release(&entry->room, pub->room);
+	}
+	spin_unlock(&pub->room_lock);
+	smp_mb();
+	wake_up_interruptible_poll(&pub->room_wait, EPOLLOUT | EPOLLWRNORM);
+}
+
+static long publisher_state(struct sluice_publisher *pub)
+{
+	return READ_ONCE(pub->ep.state) == SLUICE_ACTIVE ? 0 : -ESHUTDOWN;
+}
+
+static long publisher_arm(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+
+	if (publisher_state(pub))
+		return -ESHUTDOWN;
+	spin_lock(&pub->room_lock);
+	if (pub->ep.state == SLUICE_ACTIVE)
+		WRITE_ONCE(sluice_endpoint_entry(&pub->ep)->armed, 1);
+	spin_unlock(&pub->room_lock);
+	smp_mb();	/* F7 */
+	if (sluice_is_queue(pub->ep.channel))
+		sluice_subscriber_reap_all(pub->ep.channel);
+	return 0;
+}
+
+static bool room_differs(struct sluice_endpoint *ep, u64 room)
+{
+	return READ_ONCE(sluice_publisher(ep)->room) != room;
+}
+
+static long publisher_wait(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+	struct sluice_wait *wait = &call->wait;
+	long ret;
+
+	if (wait->flags || wait->resv || wait->deadline < 0)
+		return -EINVAL;
+	ret = sluice_endpoint_sleep(&pub->ep, wait->deadline, room_differs,
+				    wait->room);
+	return publisher_state(pub) ?: ret;
+}
+
+static long publisher_wake(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+
+	if (call->wake.index)
+		return -EINVAL;
+	sluice_subscriber_wake(pub->ep.channel, call->wake.count);
+	return 0;
+}
+
+__poll_t sluice_publisher_poll(struct sluice_publisher *pub, struct file *file,
+			       poll_table *pt)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	__poll_t mask = 0;
+
+	poll_wait(file, &pub->room_wait, pt);
+	smp_mb();	/* F7, as ARM may have been long ago */
+	if (publisher_state(pub))
+		return EPOLLERR | EPOLLHUP;
+	if (READ_ONCE(pub->lane->room_seen) != READ_ONCE(pub->room))
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	if (READ_ONCE(pub->lane->member_seen) != READ_ONCE(channel->seq))
+		mask |= EPOLLPRI;
+	if (pub->ep.had_peer && !READ_ONCE(channel->subscriber_count) &&
+	    !(pub->ep.flags & SLUICE_JOIN_STAY))
+		mask |= EPOLLHUP;
+	return mask;
+}
+
+/*
+ * The pool, laggards, file descriptors.
+ */
+static int grow_add(struct sluice_publisher *pub, struct sluice_area *area)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	int ret = publisher_state(pub);
+
+	mutex_lock(&channel->lock);
+	if (!ret) {
+		pub->segments[pub->segment_count] = area;
+		pub->pool += area->size;
+		/* A reader looks at no segment beyond the count. */
+		smp_store_release(&pub->segment_count, pub->segment_count + 1);
+	}
+	mutex_unlock(&channel->lock);
+	return ret;
+}
+
+static long grow_locked(struct sluice_publisher *pub, struct sluice_call *call)
+{
+	u64 limit = pub->ep.channel->config.pool_limit;
+	struct sluice_segment *segment = &call->segment;
+	struct sluice_area *area;
+	long ret;
+
+	lockdep_assert_held(&pub->grow_lock);
+	if (pub->segment_count == SLUICE_SEGMENTS_MAX ||
+	    segment->size > limit - pub->pool)
+		return -ENOSPC;
+	area = sluice_area_new_shmem(pub->ep.user, segment->size);
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+	segment->segment = pub->segment_count;
+	segment->size = area->size;
+	segment->index = pub->ep.index;
+	segment->generation = pub->ep.generation;
+	segment->offset = sluice_endpoint_segment_offset(&pub->ep,
+							 segment->segment);
+	ret = sluice_call_reply(call);
+	if (!ret)
+		ret = grow_add(pub, area);
+	if (ret)
+		sluice_area_put(area);
+	return ret;
+}
+
+static long publisher_grow(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+	struct sluice_segment *segment = &call->segment;
+	long ret;
+
+	if (!segment->size || segment->segment || segment->offset)
+		return -EINVAL;
+	if (segment->size > pub->ep.channel->config.pool_limit)
+		return -ENOSPC;
+	segment->size = PAGE_ALIGN(segment->size);
+	ret = mutex_lock_interruptible(&pub->grow_lock);
+	if (ret)
+		return ret;
+	ret = publisher_state(pub) ?: grow_locked(pub, call);
+	mutex_unlock(&pub->grow_lock);
+	return ret;
+}
+
+static long publisher_evict(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_evict *evict = &call->evict;
+	struct sluice_subscriber *sub;
+	long ret = 0;
+
+	if (evict->resv || evict->index >= channel->config.subscribers)
+		return -EINVAL;
+	mutex_lock(&channel->lock);
+	sub = sluice_deref(channel, channel->subscribers[evict->index]);
+	if (!sub || sub->ep.generation != evict->generation)
+		ret = -ESTALE;
+	else if (sub->policy != SLUICE_EVICT)
+		ret = -EPERM;
+	else
+		sluice_endpoint_get(&sub->ep);
+	mutex_unlock(&channel->lock);
+	if (ret)
+		return ret;
+	sluice_endpoint_leave(&sub->ep, SLUICE_LEFT_EVICTED);
+	sluice_endpoint_put(&sub->ep);
+	return 0;
+}
+
+static u32 drop_locked(struct sluice_publisher *pub, u32 count)
+{
+	u64 position;
+	bool redelivered;
+	u32 dropped = 0;
+
+	lockdep_assert_held(&pub->ep.channel->claims_lock);
+	while (dropped < count &&
+	       sluice_claims_take(&pub->claims,
+				  sluice_publisher_has(pub, pub->claims.next),
+				  &position, &redelivered)) {
+		sluice_claims_finish(&pub->claims, position);
+		dropped++;
+	}
+	/* Pairs with the publisher's acquire of done before it reuses memory. */
+	smp_store_release(&sluice_endpoint_entry(&pub->ep)->done,
+			  pub->claims.done);
+	return dropped;
+}
+
+static long publisher_drop(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_drop *drop = &call->drop;
+	u32 count = min(drop->count, channel->config.slots);
+
+	if (drop->resv || !sluice_is_queue(channel))
+		return -EINVAL;
+	if (channel->config.policy != SLUICE_DROP_OLDEST)
+		return -EPERM;
+	mutex_lock(&channel->lock);
+	if (publisher_state(pub)) {
+		mutex_unlock(&channel->lock);
+		return -ESHUTDOWN;
+	}
+	mutex_lock(&channel->claims_lock);
+	drop->count = drop_locked(pub, count);
+	mutex_unlock(&channel->claims_lock);
+	mutex_unlock(&channel->lock);
+	return 0;
+}
+
+static long publisher_fds_attach(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+	struct sluice_fds *fds = &call->fds;
+	s32 list[SLUICE_FDS_MAX];
+	long ret;
+
+	if (!fds->count || fds->count > SLUICE_FDS_MAX || fds->resv ||
+	    fds->token)
+		return -EINVAL;
+	if (copy_from_user(list, u64_to_user_ptr(fds->fds),
+			   fds->count * sizeof(*list)))
+		return -EFAULT;
+	ret = mutex_lock_interruptible(&pub->fds_lock);
+	if (ret)
+		return ret;
+	ret = publisher_state(pub) ?:
+		sluice_fds_attach(&pub->fds, pub->ep.user, list, fds->count,
+				  &fds->token);
+	if (!ret && sluice_call_reply(call)) {
+		sluice_fds_release(&pub->fds, pub->ep.user, fds->token,
+				   fds->count);
+		ret = -EFAULT;
+	}
+	mutex_unlock(&pub->fds_lock);
+	return ret;
+}
+
+static long publisher_fds_release(struct sluice_call *call)
+{
+	struct sluice_publisher *pub =
+		sluice_publisher(call->file->private_data);
+	struct sluice_fds *fds = &call->fds;
+	long ret;
+
+	if (!fds->count || fds->count > SLUICE_FDS_MAX || fds->resv ||
+	    fds->fds || fds->token + fds->count < fds->token)
+		return -EINVAL;
+	ret = mutex_lock_interruptible(&pub->fds_lock);
+	if (ret)
+		return ret;
+	if (!sluice_fds_release(&pub->fds, pub->ep.user, fds->token,
+				fds->count))
+		ret = -ENOENT;
+	mutex_unlock(&pub->fds_lock);
+	return ret;
+}
+
+const struct sluice_ioctl sluice_publisher_ioctls[] = {
+	{ SLUICE_IOC_WAIT, publisher_wait },
+	{ SLUICE_IOC_WAKE, publisher_wake },
+	{ SLUICE_IOC_ARM, publisher_arm },
+	{ SLUICE_IOC_GROW, publisher_grow },
+	{ SLUICE_IOC_EVICT, publisher_evict },
+	{ SLUICE_IOC_DROP, publisher_drop },
+	{ SLUICE_IOC_FDS_ATTACH, publisher_fds_attach },
+	{ SLUICE_IOC_FDS_RELEASE, publisher_fds_release },
+};
+
+const size_t sluice_publisher_ioctl_count = ARRAY_SIZE(sluice_publisher_ioctls);

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Accounts: what each user has, so that one cannot take it all.
+ *
+ * An account is keyed by user namespace and user id and points to the account
+ * of the namespace's owner one level up, as the kernel's own ucounts do
+ * (kernel/ucount.c), which modules cannot use. A charge goes to each level or
+ * to none.
+ *
+ * Locks: users_lock guards the table; counters are atomic. users_lock is a
+ * leaf: nothing is taken inside it.
+ */
+#include <linux/atomic.h>
+#include <linux/err.h>
+#include <linux/hashtable.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+
+#include "quota.h"
+
+struct sluice_user {
+	struct hlist_node node;
+	struct user_namespace *ns;
+	kuid_t uid;
+	unsigned int refs;		/* users_lock */
+	struct sluice_user *parent;
+	atomic64_t used[SLUICE_RES_COUNT];
+};
+
+static DEFINE_MUTEX(users_lock);
+static DEFINE_HASHTABLE(users, 8);
+
+static u32 user_key(struct user_namespace *ns, kuid_t uid)
+{
+	return hash_ptr(ns, 32) ^ __kuid_val(uid);
+}
+
+static struct sluice_user *user_find(struct user_namespace *ns, kuid_t uid)
+{
+	struct sluice_user *user;
+
+	lockdep_assert_held(&users_lock);
+	hash_for_each_possible(users, user, node, user_key(ns, uid))
+		if (user->ns == ns && uid_eq(user->uid, uid))
+			return user;
+	return NULL;
+}
+
+static struct sluice_user *user_new(struct user_namespace *ns, kuid_t uid)
+{
+	struct sluice_user *user;
+
+	lockdep_assert_held(&users_lock);
+	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	if (!user)
+		return NULL;
+	user->ns = get_user_ns(ns);
+	user->uid = uid;
+	hash_add(users, &user->node, user_key(ns, uid));
+	return user;
+}
+
+static void user_put_locked(struct sluice_user *user)
+{
+	struct sluice_user *parent;
+
+	lockdep_assert_held(&users_lock);
+	for (; user && !--user->refs; user = parent) {
+		parent = user->parent;
+		hash_del(&user->node);
+		put_user_ns(user->ns);
+		kfree(user);
+	}
+}
+
+struct sluice_user *sluice_user_get(struct user_namespace *ns, kuid_t uid)
+{
+	struct sluice_user *first = NULL, **link = &first, *user;
+
+	mutex_lock(&users_lock);
+	for (;;) {
+		user = user_find(ns, uid);
+		if (user) {
+			user->refs++;
+			*link = user;
+			break;
+		}
+		user = user_new(ns, uid);
+		if (!user) {
+			user_put_locked(first);
+			first = ERR_PTR(-ENOMEM);
+			break;
+		}
+		user->refs = 1;
+		*link = user;
+		link = &user->parent;
+		if (!ns->parent)
+			break;
+		uid = ns->owner;
+		ns = ns->parent;
+	}
+	mutex_unlock(&users_lock);
+	return first;
+}
+
+struct sluice_user *sluice_user_hold(struct sluice_user *user)
+{
+	mutex_lock(&users_lock);
+	user->refs++;
+	mutex_unlock(&users_lock);
+	return user;
+}
+
+void sluice_user_put(struct sluice_user *user)
+{
+	mutex_lock(&users_lock);
+	user_put_locked(user);
+	mutex_unlock(&users_lock);
+}
+
+static bool charge_one(struct sluice_user *user, enum sluice_resource res,
+		       u64 n)
+{
+	u64 limit = sluice_user_limit(res);
+	s64 used = atomic64_read(&user->used[res]);
+
+	do {
+		if (n > limit || used > limit - n)
+			return false;
+	} while (!atomic64_try_cmpxchg(&user->used[res], &used, used + n));
+	return true;
+}
+
+int sluice_charge(struct sluice_user *user, enum sluice_resource res, u64 n)
+{
+	struct sluice_user *level, *undo;
+
+	for (level = user; level; level = level->parent)
+		if (!charge_one(level, res, n))
+			goto over;
+	return 0;
+over:
+	for (undo = user; undo != level; undo = undo->parent)
+		atomic64_sub(n, &undo->used[res]);
+	return res == SLUICE_RES_FDS ? -ETOOMANYREFS : -EDQUOT;
+}
+
+void sluice_uncharge(struct sluice_user *user, enum sluice_resource res, u64 n)
+{
+	for (; user; user = user->parent)
+		atomic64_sub(n, &user->used[res]);
+}
+
+u64 sluice_charged(struct sluice_user *user, enum sluice_resource res)
+{
+	return atomic64_read(&user->used[res]);
+}

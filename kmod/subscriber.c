@@ -1,0 +1,630 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Subscribers: a cursor each, and in a queue the messages they have claimed.
+ *
+ * What a cursor says is read once and only ever harms its writer: where it
+ * reads decides whether it is woken, what it acknowledges must carry the tag
+ * of a claim that is its own.
+ *
+ * A queue's claims are made here, under claims_lock, by reading the slots of
+ * each lane. Acknowledgements are stores to the subscriber's pins; they take
+ * effect when the kernel next reads them: at its next claim, when a publisher
+ * wants room, when it is woken about it, when the subscriber leaves. What it
+ * had not acknowledged then is returned, to be claimed again by another.
+ *
+ * Lock order: see channel.c.
+ */
+#include <linux/bitmap.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "area.h"
+#include "compat.h"
+#include "publisher.h"
+#include "subscriber.h"
+
+/*
+ * Joining.
+ */
+static int subscriber_cursor(struct sluice_subscriber *sub)
+{
+	struct sluice_config *config = &sub->ep.channel->config;
+	struct sluice_area *area;
+
+	area = sluice_area_new(sub->ep.user, sizeof(struct sluice_cursor) +
+			       config->publishers *
+			       sizeof(struct sluice_cursor_lane) +
+			       config->held * sizeof(u64));
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+	sub->ep.area = area;
+	sub->cursor = area->kaddr;
+	sub->lanes = (void *)(sub->cursor + 1);
+	sub->pins = (void *)(sub->lanes + config->publishers);
+	return 0;
+}
+
+static int subscriber_books(struct sluice_subscriber *sub)
+{
+	struct sluice_config *config = &sub->ep.channel->config;
+
+	sub->due = kvcalloc(BITS_TO_LONGS(config->publishers), sizeof(long),
+			    GFP_KERNEL_ACCOUNT);
+	if (!sub->due)
+		return -ENOMEM;
+	if (!sluice_is_queue(sub->ep.channel))
+		return 0;
+	sub->claimed = kvcalloc(config->held, sizeof(*sub->claimed),
+				GFP_KERNEL_ACCOUNT);
+	return sub->claimed ? 0 : -ENOMEM;
+}
+
+static struct sluice_subscriber *
+subscriber_new(struct sluice_channel *channel, u32 flags, u32 policy)
+{
+	struct sluice_subscriber *sub;
+	int ret;
+
+	sub = kzalloc(sizeof(*sub), GFP_KERNEL_ACCOUNT);
+	if (!sub)
+		return ERR_PTR(-ENOMEM);
+	sub->policy = policy;
+	ret = sluice_endpoint_init(&sub->ep, channel, SLUICE_SUBSCRIBER, flags);
+	if (!ret)
+		ret = subscriber_cursor(sub);
+	if (!ret)
+		ret = subscriber_books(sub);
+	if (ret) {
+		sluice_endpoint_put(&sub->ep);
+		return ERR_PTR(ret);
+	}
+	return sub;
+}
+
+void sluice_subscriber_free(struct sluice_subscriber *sub)
+{
+	kvfree(sub->due);
+	kvfree(sub->claimed);
+}
+
+void sluice_subscriber_layout(const struct sluice_subscriber *sub,
+			      struct sluice_cursor_layout *layout, u64 offset)
+{
+	BUILD_BUG_ON(sizeof(struct sluice_cursor) != 64);
+	BUILD_BUG_ON(sizeof(struct sluice_cursor_lane) != 16);
+	layout->offset = offset;
+	layout->size = sub->ep.area->size;
+	layout->lanes_offset = sizeof(struct sluice_cursor);
+	layout->lanes = sub->ep.channel->config.publishers;
+	layout->pins_offset = (void *)sub->pins - (void *)sub->cursor;
+	layout->pins = sub->ep.channel->config.held;
+}
+
+long sluice_subscriber_join(struct sluice_call *call,
+			    struct sluice_channel *channel)
+{
+	struct sluice_join *join = &call->join;
+	u32 policy = join->policy ?: channel->config.policy;
+	struct sluice_subscriber *sub;
+	struct file *file;
+
+	if (policy > SLUICE_EVICT)
+		return -EINVAL;
+	/* Who may only read shall not stop those who may write. */
+	if (policy == SLUICE_BLOCK && channel->config.policy != SLUICE_BLOCK)
+		return -EPERM;
+	sub = subscriber_new(channel, join->flags, policy);
+	if (IS_ERR(sub))
+		return PTR_ERR(sub);
+	file = sluice_endpoint_enter(&sub->ep);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	sluice_endpoint_fill_join(&sub->ep, join);
+	return sluice_call_fd(call, file);
+}
+
+/*
+ * What is there to read.
+ */
+static bool lane_readable(const struct sluice_subscriber *sub,
+			  const struct sluice_publisher *pub)
+{
+	const struct sluice_cursor_lane *lane = &sub->lanes[pub->ep.index];
+	u64 position = READ_ONCE(lane->head);
+	u32 slot = position & (sub->ep.channel->config.slots - 1);
+
+	/* A1, pairs with R1. Overwritten is readable too: as a loss. */
+	return READ_ONCE(lane->generation) == pub->ep.generation &&
+		smp_load_acquire(&pub->slots[slot].seq) >=
+		SLUICE_SEQ(position);
+}
+
+static bool lane_claimable(const struct sluice_publisher *pub)
+{
+	const struct sluice_claims_lane *claims = &pub->claims;
+	bool published;
+	u64 next;
+
+	if (READ_ONCE(claims->returned_count))
+		return true;
+	/* Without the lock: a claim that moved next meanwhile means look again. */
+	do {
+		next = READ_ONCE(claims->next);
+		published = sluice_publisher_has(pub, next);
+		smp_rmb();
+	} while (next != READ_ONCE(claims->next));
+	return published && next - READ_ONCE(claims->done) < claims->slots;
+}
+
+static bool subscriber_readable(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	bool queue = sluice_is_queue(channel);
+	struct sluice_publisher *pub;
+	u32 i;
+
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = rcu_dereference(channel->publishers[i]);
+		if (pub && (queue ? lane_claimable(pub) :
+				    lane_readable(sub, pub)))
+			return true;
+	}
+	return false;
+}
+
+static bool subscriber_alone(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+
+	if (sub->ep.flags & SLUICE_JOIN_STAY ||
+	    READ_ONCE(channel->publisher_count))
+		return false;
+	return sub->ep.had_peer ||
+		READ_ONCE(channel->last_publisher) > sub->ep.generation;
+}
+
+static bool subscriber_notices(struct sluice_subscriber *sub)
+{
+	return READ_ONCE(sub->cursor->member_seen) !=
+		READ_ONCE(sub->ep.channel->seq);
+}
+
+static bool subscriber_ready(struct sluice_endpoint *ep, u64 unused)
+{
+	struct sluice_subscriber *sub = sluice_subscriber(ep);
+
+	return subscriber_notices(sub) || subscriber_alone(sub) ||
+		subscriber_readable(sub);
+}
+
+static long subscriber_state(struct sluice_subscriber *sub)
+{
+	switch (READ_ONCE(sub->ep.state)) {
+	case SLUICE_ACTIVE:
+		return 0;
+	case SLUICE_EVICTED:
+		return -ECONNABORTED;
+	default:
+		return -ESHUTDOWN;
+	}
+}
+
+static long subscriber_wait(struct sluice_call *call)
+{
+	struct sluice_subscriber *sub =
+		sluice_subscriber(call->file->private_data);
+	struct sluice_wait *wait = &call->wait;
+	long ret;
+
+	if (wait->flags || wait->resv || wait->room || wait->deadline < 0)
+		return -EINVAL;
+	ret = sluice_endpoint_sleep(&sub->ep, wait->deadline, subscriber_ready,
+				    0);
+	return subscriber_state(sub) ?: ret;
+}
+
+__poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
+				struct file *file, poll_table *pt)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	__poll_t mask = 0;
+
+	poll_wait(file, &channel->readers, pt);
+	atomic_or(1, (atomic_t *)&channel->table->armed);
+	smp_mb__after_atomic();	/* F2 */
+	if (subscriber_state(sub))
+		return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP;
+	rcu_read_lock();
+	if (subscriber_readable(sub))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	rcu_read_unlock();
+	if (subscriber_notices(sub))
+		mask |= EPOLLPRI;
+	if (subscriber_alone(sub))
+		mask |= EPOLLHUP | EPOLLRDHUP;
+	return mask;
+}
+
+void sluice_subscriber_wake(struct sluice_channel *channel, u32 count)
+{
+	atomic_andnot(1, (atomic_t *)&channel->table->armed);
+	smp_mb__after_atomic();
+	__wake_up(&channel->readers, TASK_INTERRUPTIBLE,
+		  sluice_is_queue(channel) ? max(count, 1U) : 0,
+		  poll_to_key(EPOLLIN | EPOLLRDNORM));
+}
+
+u64 sluice_subscriber_lag(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	struct sluice_publisher *pub;
+	u64 lag = 0, head, read;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	if (sluice_is_queue(channel))
+		return 0;
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = sluice_deref(channel, channel->publishers[i]);
+		if (!pub || READ_ONCE(sub->lanes[i].generation) !=
+		    pub->ep.generation)
+			continue;
+		head = READ_ONCE(pub->lane->head);
+		read = READ_ONCE(sub->lanes[i].head);
+		lag += head > read ? head - read : 0;
+	}
+	return lag;
+}
+
+/*
+ * A publisher that left is due to those who have not read it to its end.
+ */
+void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
+				 struct sluice_publisher *pub)
+{
+	u32 index = pub->ep.index;
+
+	lockdep_assert_held(&sub->ep.channel->lock);
+	if (sluice_is_queue(sub->ep.channel) || sub->ep.state != SLUICE_ACTIVE)
+		return;
+	if (READ_ONCE(sub->lanes[index].generation) == pub->ep.generation ?
+	    !lane_readable(sub, pub) : !READ_ONCE(pub->lane->head))
+		return;
+	__set_bit(index, sub->due);
+	pub->due++;
+}
+
+void sluice_subscriber_due_done(struct sluice_subscriber *sub,
+				struct sluice_publisher *pub)
+{
+	lockdep_assert_held(&sub->ep.channel->lock);
+	if (__test_and_clear_bit(pub->ep.index, sub->due))
+		sluice_publisher_due_done(pub);
+}
+
+/*
+ * Claims.
+ */
+static void claimed_end(struct sluice_subscriber *sub, u32 pin)
+{
+	struct sluice_claimed *claimed = &sub->claimed[pin];
+
+	sluice_endpoint_put(&claimed->pub->ep);
+	claimed->pub = NULL;
+	claimed->tag = 0;
+	sub->claimed_count--;
+}
+
+static void claimed_finish(struct sluice_subscriber *sub, u32 pin)
+{
+	struct sluice_claimed *claimed = &sub->claimed[pin];
+	struct sluice_publisher *pub = claimed->pub;
+
+	if (sluice_claims_finish(&pub->claims, claimed->position)) {
+		/* Pairs with the publisher's acquire before it reuses memory. */
+		smp_store_release(&sluice_endpoint_entry(&pub->ep)->done,
+				  pub->claims.done);
+		if (READ_ONCE(sluice_endpoint_entry(&pub->ep)->armed))
+			sluice_publisher_wake_room(pub);
+	}
+	claimed_end(sub, pin);
+}
+
+static void claimed_return(struct sluice_subscriber *sub, u32 pin, bool mark)
+{
+	struct sluice_claimed *claimed = &sub->claimed[pin];
+
+	sluice_claims_return(&claimed->pub->claims, claimed->position, mark);
+	claimed_end(sub, pin);
+}
+
+/* Return: how many were rejected, and can be claimed by others. */
+static u32 reap_locked(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	u32 pin, rejected = 0;
+	u64 tag, said;
+
+	lockdep_assert_held(&channel->claims_lock);
+	for (pin = 0; sub->claimed_count && pin < channel->config.held; pin++) {
+		tag = sub->claimed[pin].tag;
+		said = smp_load_acquire(&sub->pins[pin]);	/* R3 */
+		if (!tag || (said & ~SLUICE_ACK_REJECT) != tag)
+			continue;
+		if (said == tag) {
+			claimed_finish(sub, pin);
+		} else {
+			claimed_return(sub, pin, true);
+			rejected++;
+		}
+	}
+	return rejected;
+}
+
+static void reaped(struct sluice_channel *channel, u32 returned)
+{
+	if (returned)
+		sluice_subscriber_wake(channel, returned);
+	if (READ_ONCE(channel->left_count))
+		sluice_publisher_sweep(channel);
+}
+
+void sluice_subscriber_reap(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	u32 rejected;
+
+	mutex_lock(&channel->claims_lock);
+	rejected = reap_locked(sub);
+	mutex_unlock(&channel->claims_lock);
+	reaped(channel, rejected);
+}
+
+void sluice_subscriber_reap_all(struct sluice_channel *channel)
+{
+	struct sluice_subscriber *sub;
+	u32 i, rejected = 0;
+
+	mutex_lock(&channel->claims_lock);
+	for (i = 0; i < channel->config.subscribers; i++) {
+		sub = sluice_deref(channel, channel->subscribers[i]);
+		if (sub)
+			rejected += reap_locked(sub);
+	}
+	mutex_unlock(&channel->claims_lock);
+	reaped(channel, rejected);
+}
+
+static u32 free_pin(const struct sluice_subscriber *sub, u32 from)
+{
+	while (from < sub->ep.channel->config.held && sub->claimed[from].tag)
+		from++;
+	return from;
+}
+
+/* Claim what one lane has, up to @count. */
+static u32 claim_lane(struct sluice_subscriber *sub,
+		      struct sluice_publisher *pub, struct sluice_claim *out,
+		      u32 count, u32 *pin)
+{
+	struct sluice_claims_lane *claims = &pub->claims;
+	bool redelivered;
+	u64 position;
+	u32 n;
+
+	for (n = 0; n < count; n++) {
+		if (!sluice_claims_take(claims,
+					sluice_publisher_has(pub, claims->next),
+					&position, &redelivered))
+			break;
+		*pin = free_pin(sub, *pin);
+		sub->claimed[*pin].pub = pub;
+		sub->claimed[*pin].position = position;
+		sub->claimed[*pin].tag = ++sub->last_tag;
+		sub->claimed_count++;
+		sluice_endpoint_get(&pub->ep);
+		out[n] = (struct sluice_claim) {
+			.lane = pub->ep.index,
+			.pin = *pin,
+			.generation = pub->ep.generation,
+			.position = position,
+			.tag = sub->last_tag,
+			.flags = redelivered ? SLUICE_CLAIM_REDELIVERED : 0,
+		};
+	}
+	return n;
+}
+
+static u32 claim_locked(struct sluice_subscriber *sub,
+			struct sluice_claim *out, u32 count)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	u32 i, place, places = channel->config.publishers, pin = 0, n = 0;
+	struct sluice_publisher *pub;
+
+	lockdep_assert_held(&channel->claims_lock);
+	for (i = 0; i < places && n < count; i++) {
+		place = (channel->claims_turn + i) % places;
+		pub = sluice_deref(channel, channel->publishers[place]);
+		if (pub)
+			n += claim_lane(sub, pub, out + n, count - n, &pin);
+	}
+	channel->claims_turn = (channel->claims_turn + i) % places;
+	return n;
+}
+
+static long claim(struct sluice_subscriber *sub, struct sluice_claim *out,
+		  u32 count)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	u32 rejected;
+	long ret;
+
+	mutex_lock(&channel->claims_lock);
+	rejected = reap_locked(sub);
+	count = min(count, channel->config.held - sub->claimed_count);
+	if (!count)
+		ret = -ENOBUFS;
+	else
+		ret = subscriber_state(sub) ?:
+			claim_locked(sub, out, count) ?: -EAGAIN;
+	mutex_unlock(&channel->claims_lock);
+	reaped(channel, rejected);
+	return ret;
+}
+
+static void unclaim(struct sluice_subscriber *sub,
+		    const struct sluice_claim *claims, u32 count)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	u32 i;
+
+	mutex_lock(&channel->claims_lock);
+	for (i = 0; i < count; i++)
+		if (sub->claimed[claims[i].pin].tag == claims[i].tag)
+			claimed_return(sub, claims[i].pin, false);
+	mutex_unlock(&channel->claims_lock);
+	sluice_subscriber_wake(channel, count);
+}
+
+static long subscriber_claim(struct sluice_call *call)
+{
+	struct sluice_subscriber *sub =
+		sluice_subscriber(call->file->private_data);
+	struct sluice_claims *claims = &call->claims;
+	struct sluice_claim *list;
+	long ret;
+	u32 count;
+
+	if (claims->resv || !claims->count ||
+	    !sluice_is_queue(sub->ep.channel))
+		return -EINVAL;
+	count = min(claims->count, sub->ep.channel->config.held);
+	list = kvmalloc_array(count, sizeof(*list), GFP_KERNEL_ACCOUNT);
+	if (!list)
+		return -ENOMEM;
+	ret = claim(sub, list, count);
+	if (ret > 0) {
+		claims->count = ret;
+		if (copy_to_user(u64_to_user_ptr(claims->claims), list,
+				 ret * sizeof(*list)) ||
+		    sluice_call_reply(call)) {
+			unclaim(sub, list, ret);
+			ret = -EFAULT;
+		}
+	}
+	kvfree(list);
+	return min(ret, 0L);
+}
+
+/*
+ * Leaving.
+ */
+static void leave_claims(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	u32 pin;
+
+	lockdep_assert_held(&channel->lock);
+	mutex_lock(&channel->claims_lock);
+	reap_locked(sub);
+	for (pin = 0; sub->claimed_count && pin < channel->config.held; pin++)
+		if (sub->claimed[pin].tag)
+			claimed_return(sub, pin, true);
+	mutex_unlock(&channel->claims_lock);
+}
+
+static void leave_due(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	struct sluice_publisher *pub;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	for_each_set_bit(i, sub->due, channel->config.publishers) {
+		pub = sluice_deref(channel, channel->publishers[i]);
+		if (pub)
+			sluice_subscriber_due_done(sub, pub);
+	}
+}
+
+void sluice_subscriber_left(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	bool evicted = sub->ep.reason == SLUICE_LEFT_EVICTED;
+
+	lockdep_assert_held(&channel->lock);
+	channel->subscriber_count--;
+	mutex_lock(&channel->claims_lock);
+	WRITE_ONCE(sub->ep.state, evicted ? SLUICE_EVICTED : SLUICE_FREE);
+	mutex_unlock(&channel->claims_lock);
+	if (sluice_is_queue(channel))
+		leave_claims(sub);
+	else
+		leave_due(sub);
+	if (evicted)
+		sluice_endpoint_write_entry(&sub->ep);
+	else
+		sluice_endpoint_vacate(&sub->ep);
+}
+
+static long subscriber_wake(struct sluice_call *call)
+{
+	struct sluice_subscriber *sub =
+		sluice_subscriber(call->file->private_data);
+	struct sluice_channel *channel = sub->ep.channel;
+	struct sluice_publisher *pub;
+
+	if (call->wake.index >= channel->config.publishers || call->wake.count)
+		return -EINVAL;
+	if (sluice_is_queue(channel))
+		sluice_subscriber_reap(sub);
+	rcu_read_lock();
+	pub = rcu_dereference(channel->publishers[call->wake.index]);
+	if (pub)
+		sluice_publisher_wake_room(pub);
+	rcu_read_unlock();
+	return 0;
+}
+
+static long subscriber_fd_take(struct sluice_call *call)
+{
+	struct sluice_subscriber *sub =
+		sluice_subscriber(call->file->private_data);
+	struct sluice_channel *channel = sub->ep.channel;
+	struct sluice_fd_take *take = &call->fd_take;
+	struct sluice_endpoint *peer;
+	struct file *file;
+	long ret;
+
+	if (take->resv)
+		return -EINVAL;
+	mutex_lock(&channel->lock);
+	peer = sluice_endpoint_peer(&sub->ep, take->index, take->generation);
+	if (peer)
+		sluice_endpoint_get(peer);
+	mutex_unlock(&channel->lock);
+	if (!peer)
+		return -ESTALE;
+	file = sluice_fds_get(&sluice_publisher(peer)->fds, take->token);
+	sluice_endpoint_put(peer);
+	if (!file)
+		return -ENOENT;
+	ret = sluice_call_reply(call);
+	if (!ret)
+		ret = sluice_receive_fd(file, O_CLOEXEC);
+	fput(file);
+	return ret;
+}
+
+const struct sluice_ioctl sluice_subscriber_ioctls[] = {
+	{ SLUICE_IOC_WAIT, subscriber_wait },
+	{ SLUICE_IOC_WAKE, subscriber_wake },
+	{ SLUICE_IOC_CLAIM, subscriber_claim },
+	{ SLUICE_IOC_FD_TAKE, subscriber_fd_take },
+};
+
+const size_t sluice_subscriber_ioctl_count =
+	ARRAY_SIZE(sluice_subscriber_ioctls);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_SUBSCRIBER_H
+#define SLUICE_SUBSCRIBER_H
+
+#include <linux/poll.h>
+
+#include "endpoint.h"
+
+struct sluice_publisher;
+
+/**
+ * struct sluice_claimed - a message that a subscriber has claimed
+ * @pub: whose; holds a reference
+ * @position: of the message
+ * @tag: what acknowledges it, 0 if this place is free
+ */
+struct sluice_claimed {
+	struct sluice_publisher *pub;
+	u64 position;
+	u64 tag;
+};
+
+/**
+ * struct sluice_subscriber - one cursor, and whoever writes it
+ * @ep: first, so that one is the other
+ * @cursor: head of the cursor, untrusted
+ * @lanes: how far it says it is, untrusted
+ * @pins: what it says it holds or has acknowledged, untrusted
+ * @policy: enum sluice_policy
+ * @due: broadcast: places of left publishers it may still read; channel->lock
+ * @claimed: queue: by pin; channel->claims_lock
+ * @claimed_count: likewise
+ * @last_tag: likewise
+ */
+struct sluice_subscriber {
+	struct sluice_endpoint ep;
+	struct sluice_cursor *cursor;
+	struct sluice_cursor_lane *lanes;
+	u64 *pins;
+	u32 policy;
+	unsigned long *due;
+	struct sluice_claimed *claimed;
+	u32 claimed_count;
+	u64 last_tag;
+};
+
+static inline struct sluice_subscriber *
+sluice_subscriber(struct sluice_endpoint *ep)
+{
+	return container_of(ep, struct sluice_subscriber, ep);
+}
+
+extern const struct sluice_ioctl sluice_subscriber_ioctls[];
+extern const size_t sluice_subscriber_ioctl_count;
+
+long sluice_subscriber_join(struct sluice_call *call,
+			    struct sluice_channel *channel);
+void sluice_subscriber_free(struct sluice_subscriber *sub);
+__poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
+				struct file *file, poll_table *pt);
+
+/* Its part of leaving. channel->lock. */
+void sluice_subscriber_left(struct sluice_subscriber *sub);
+
+/* @pub has left: @sub may have to read it yet. channel->lock. */
+void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
+				 struct sluice_publisher *pub);
+
+/* Done with a left publisher. channel->lock. */
+void sluice_subscriber_due_done(struct sluice_subscriber *sub,
+				struct sluice_publisher *pub);
+
+/* Wake those that sleep for messages; of a queue as many as there are. */
+void sluice_subscriber_wake(struct sluice_channel *channel, u32 count);
+
+/* Take notice of what was acknowledged, by one or by all. */
+void sluice_subscriber_reap(struct sluice_subscriber *sub);
+void sluice_subscriber_reap_all(struct sluice_channel *channel);
+
+u64 sluice_subscriber_lag(struct sluice_subscriber *sub);
+
+void sluice_subscriber_layout(const struct sluice_subscriber *sub,
+			      struct sluice_cursor_layout *layout, u64 offset);
+
+#endif

@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * Sluice: zero-copy message channels between processes of one host.
+ *
+ * This is the whole ABI: the ioctls of /dev/sluice and of the file
+ * descriptors they make, and the layout of the memory that is mapped from
+ * them. doc/abi.md tells each call's errors and what is atomic;
+ * doc/memory-model.md tells who may write which page, in which order.
+ *
+ * Every structure may grow at its end. The kernel takes the size from the
+ * ioctl number: it reads the missing tail of a shorter structure as zero, and
+ * refuses a longer one whose tail is not zero with E2BIG. Unknown flags and
+ * non-zero resv fields are EINVAL. A call that makes a file descriptor
+ * returns it; it is close-on-exec.
+ */
+#ifndef _UAPI_LINUX_SLUICE_H
+#define _UAPI_LINUX_SLUICE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define SLUICE_ABI_MAJOR	1
+#define SLUICE_ABI_MINOR	0
+
+#define SLUICE_NAME_MAX		64	/* bytes, not terminated */
+#define SLUICE_SEGMENTS_MAX	16	/* of one publisher's pool */
+#define SLUICE_FDS_MAX		16	/* in one message */
+
+/* Rights to a channel, held by its file descriptor. */
+#define SLUICE_READ		0x1	/* may subscribe */
+#define SLUICE_WRITE		0x2	/* may publish */
+
+enum sluice_pattern {
+	SLUICE_BROADCAST	= 1,	/* every message to every subscriber */
+	SLUICE_QUEUE		= 2,	/* every message to one subscriber */
+};
+
+/* What happens when a publisher has no room because a subscriber lags. */
+enum sluice_policy {
+	SLUICE_BLOCK		= 1,	/* the publisher waits */
+	SLUICE_DROP_OLDEST	= 2,	/* the subscriber loses, and counts */
+	SLUICE_EVICT		= 3,	/* the subscriber is detached */
+};
+
+/**
+ * struct sluice_info - what this module is (SLUICE_IOC_INFO)
+ * @abi_major: another major is another ABI
+ * @abi_minor: grows with every compatible addition
+ * @features: SLUICE_FEATURE_* bits
+ * @slots_max: most ring slots of a channel
+ * @publishers_max: most publishers of a channel
+ * @subscribers_max: most subscribers of a channel
+ * @held_max: most messages one subscriber may hold
+ * @pool_max: most pool bytes of one publisher
+ * @resv: zero
+ */
+struct sluice_info {
+	__u32 abi_major;
+	__u32 abi_minor;
+	__aligned_u64 features;
+	__u32 slots_max;
+	__u32 publishers_max;
+	__u32 subscribers_max;
+	__u32 held_max;
+	__aligned_u64 pool_max;
+	__aligned_u64 resv[3];
+};
+
+/**
+ * struct sluice_config - what is fixed when a channel is made
+ * @pattern: enum sluice_pattern; 0 takes SLUICE_BROADCAST
+ * @policy: enum sluice_policy; 0 takes SLUICE_BLOCK
+ * @slots: descriptors in each publisher's ring, a power of two; 0 takes 256
+ * @publishers: how many at once; 0 takes 16
+ * @subscribers: how many at once; 0 takes 16
+ * @held: messages one subscriber may hold at once; 0 takes 16
+ * @history: messages of each publisher kept for late joiners; less than
+ *	@slots, and 0 with SLUICE_QUEUE
+ * @flags: 0
+ * @pool: bytes of a publisher's first pool segment, rounded up to whole
+ *	pages; 0 takes 1 MiB
+ * @pool_limit: bytes that a publisher's pool may grow to; 0 takes @pool
+ */
+struct sluice_config {
+	__u32 pattern;
+	__u32 policy;
+	__u32 slots;
+	__u32 publishers;
+	__u32 subscribers;
+	__u32 held;
+	__u32 history;
+	__u32 flags;
+	__aligned_u64 pool;
+	__aligned_u64 pool_limit;
+};
+
+#define SLUICE_OPEN_CREATE	0x1	/* make it if there is none */
+#define SLUICE_OPEN_EXCL	0x2	/* with CREATE: EEXIST if there is one */
+
+#define SLUICE_ID_DEFAULT	(~0U)	/* uid, gid: the caller's effective one */
+
+/**
+ * struct sluice_open - open or make a channel (SLUICE_IOC_OPEN)
+ * @flags: SLUICE_OPEN_*
+ * @access: rights the descriptor shall have, SLUICE_READ | SLUICE_WRITE
+ * @name_len: bytes of @name; 0 makes an anonymous channel (CREATE needed)
+ * @mode: permission bits as of a file (0666 at most), used when made
+ * @uid: owner when made, or SLUICE_ID_DEFAULT
+ * @gid: group when made, or SLUICE_ID_DEFAULT
+ * @created: out: 1 if this call made it
+ * @resv: zero
+ * @name: any bytes but control characters; scoped to the network namespace
+ * @config: in: used when made; out: the channel's own
+ */
+struct sluice_open {
+	__u32 flags;
+	__u32 access;
+	__u32 name_len;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 created;
+	__u32 resv;
+	__u8 name[SLUICE_NAME_MAX];
+	struct sluice_config config;
+};
+
+/**
+ * struct sluice_stat - one channel (SLUICE_IOC_STAT, SLUICE_IOC_LIST)
+ * @id: unique while the module is loaded
+ * @created: CLOCK_MONOTONIC nanoseconds
+ * @pool: pool bytes of all publishers, whether touched or not
+ * @messages: published since it was made, as the publishers say
+ * @uid: owner, in the caller's user namespace
+ * @gid: group, likewise
+ * @mode: permission bits
+ * @publishers: now joined
+ * @subscribers: now joined
+ * @left: publishers that left and whose messages are still kept
+ * @fds: file descriptors in flight
+ * @name_len: 0 if anonymous
+ * @name: bytes beyond @name_len are zero
+ * @config: as it was made
+ */
+struct sluice_stat {
+	__aligned_u64 id;
+	__aligned_u64 created;
+	__aligned_u64 pool;
+	__aligned_u64 messages;
+	__u32 uid;
+	__u32 gid;
+	__u32 mode;
+	__u32 publishers;
+	__u32 subscribers;
+	__u32 left;
+	__u32 fds;
+	__u32 name_len;
+	__u8 name[SLUICE_NAME_MAX];
+	struct sluice_config config;
+};
+
+/**
+ * struct sluice_list - named channels the caller may open (SLUICE_IOC_LIST)
+ * @entries: struct sluice_stat[@count]
+ * @count: in: room there; out: entries written, 0 at the end
+ * @after_len: bytes of @after; 0 starts from the beginning
+ * @after: in: list names beyond this one, in byte order; out: the last one
+ *
+ * Names that exist during all of a listing are listed once.
+ */
+struct sluice_list {
+	__aligned_u64 entries;
+	__u32 count;
+	__u32 after_len;
+	__u8 after[SLUICE_NAME_MAX];
+};
+
+/**
+ * struct sluice_restrict - a new descriptor with fewer rights
+ * @access: a subset of the descriptor's own (SLUICE_IOC_RESTRICT)
+ * @resv: zero
+ */
+struct sluice_restrict {
+	__u32 access;
+	__u32 resv;
+};
+
+enum sluice_role {
+	SLUICE_PUBLISHER	= 1,
+	SLUICE_SUBSCRIBER	= 2,
+};
+
+/**
+ * struct sluice_lane_layout - a publisher's ring as it is mapped
+ * @offset: to pass to mmap()
+ * @size: bytes to map
+ * @slots_offset: of the first struct sluice_slot
+ * @slot_size: bytes from one slot to the next
+ * @slots: how many, a power of two
+ * @segments: pool segments there are now; more may follow
+ */
+struct sluice_lane_layout {
+	__aligned_u64 offset;
+	__aligned_u64 size;
+	__u32 slots_offset;
+	__u32 slot_size;
+	__u32 slots;
+	__u32 segments;
+};
+
+/**
+ * struct sluice_cursor_layout - a subscriber's cursor as it is mapped
+ * @offset: to pass to mmap()
+ * @size: bytes to map
+ * @lanes_offset: of the first struct sluice_cursor_lane
+ * @lanes: how many, one for each place for a publisher
+ * @pins_offset: of the first pin, a __u64
+ * @pins: how many
+ */
+struct sluice_cursor_layout {
+	__aligned_u64 offset;
+	__aligned_u64 size;
+	__u32 lanes_offset;
+	__u32 lanes;
+	__u32 pins_offset;
+	__u32 pins;
+};
+
+/**
+ * struct sluice_members_layout - the kernel's page as it is mapped
+ * @offset: to pass to mmap()
+ * @size: bytes to map
+ * @publishers_offset: of the first publisher's struct sluice_member
+ * @subscribers_offset: of the first subscriber's
+ * @member_size: bytes from one to the next
+ * @resv: zero
+ */
+struct sluice_members_layout {
+	__aligned_u64 offset;
+	__aligned_u64 size;
+	__u32 publishers_offset;
+	__u32 subscribers_offset;
+	__u32 member_size;
+	__u32 resv;
+};
+
+/* A subscriber that outlives publishers: no EPOLLHUP when the last one left. */
+#define SLUICE_JOIN_STAY	0x1
+
+/**
+ * struct sluice_join - become a publisher or subscriber (SLUICE_IOC_JOIN)
+ * @role: enum sluice_role
+ * @flags: SLUICE_JOIN_*
+ * @policy: subscribers: how to treat this one; 0 takes the channel's.
+ *	SLUICE_BLOCK only if that is the channel's
+ * @index: out: place in the member table
+ * @generation: out: unique in this channel, growing
+ * @members: out: kernel-written page, mapped read-only
+ * @lane: out: publishers: the ring, mapped read-write
+ * @cursor: out: subscribers: the cursor, mapped read-write
+ * @config: out: the channel's
+ *
+ * The endpoint ends when its last descriptor is closed, or when the process
+ * that mapped its ring or cursor no longer maps any of it, whichever is first.
+ */
+struct sluice_join {
+	__u32 role;
+	__u32 flags;
+	__u32 policy;
+	__u32 index;
+	__aligned_u64 generation;
+	struct sluice_members_layout members;
+	struct sluice_lane_layout lane;
+	struct sluice_cursor_layout cursor;
+	struct sluice_config config;
+};
+
+/**
+ * struct sluice_attach - make a peer's memory mappable (SLUICE_IOC_ATTACH)
+ * @index: the peer's place: a subscriber names a publisher, and vice versa
+ * @resv: zero
+ * @generation: in: the peer's, ESTALE if another has its place; 0 takes any;
+ *	out: the peer's
+ * @lane: out: a publisher's ring, mapped read-only
+ * @cursor: out: a subscriber's cursor, mapped read-only
+ *
+ * A publisher that left can be attached while its messages are kept.
+ */
+struct sluice_attach {
+	__u32 index;
+	__u32 resv;
+	__aligned_u64 generation;
+	struct sluice_lane_layout lane;
+	struct sluice_cursor_layout cursor;
+};
+
+/**
+ * struct sluice_detach - be done with a peer (SLUICE_IOC_DETACH)
+ * @index: the peer's place
+ * @resv: zero
+ * @generation: the peer's
+ *
+ * When every subscriber has detached a publisher that left, its memory and
+ * place are free again. Mappings stay until they are unmapped.
+ */
+struct sluice_detach {
+	__u32 index;
+	__u32 resv;
+	__aligned_u64 generation;
+};
+
+/**
+ * struct sluice_segment - where a pool segment is (SLUICE_IOC_SEGMENT,
+ *	SLUICE_IOC_GROW)
+ * @index: the publisher's place; a publisher names itself
+ * @segment: SEGMENT: in: 0 is the first; GROW: out
+ * @generation: the publisher's; ESTALE if it is not attached
+ * @offset: out: to pass to mmap()
+ * @size: SEGMENT: out; GROW: in: bytes wanted, rounded up to pages, out: had
+ */
+struct sluice_segment {
+	__u32 index;
+	__u32 segment;
+	__aligned_u64 generation;
+	__aligned_u64 offset;
+	__aligned_u64 size;
+};
+
+#define SLUICE_NO_DEADLINE	0x7fffffffffffffffLL
+
+/**
+ * struct sluice_wait - sleep (SLUICE_IOC_WAIT)
+ * @flags: 0
+ * @resv: zero
+ * @deadline: CLOCK_MONOTONIC nanoseconds; SLUICE_NO_DEADLINE for none
+ * @room: publishers: sleep while the member's room count is this one
+ *
+ * A subscriber sleeps until a message can be received (or claimed), the
+ * membership differs from the cursor's member_seen, or, unless
+ * SLUICE_JOIN_STAY, no publisher is left. A publisher must have called
+ * SLUICE_IOC_ARM and looked again before it sleeps.
+ */
+struct sluice_wait {
+	__u32 flags;
+	__u32 resv;
+	__s64 deadline;
+	__aligned_u64 room;
+};
+
+/**
+ * struct sluice_wake - wake who sleeps (SLUICE_IOC_WAKE)
+ * @index: subscribers: the publisher whose room has grown; publishers: 0
+ * @count: publishers: messages published, so many queue subscribers are woken
+ */
+struct sluice_wake {
+	__u32 index;
+	__u32 count;
+};
+
+/**
+ * struct sluice_peer - who a member is (SLUICE_IOC_PEER)
+ * @role: in
+ * @index: in
+ * @generation: in: ESTALE if another has its place; 0 takes any; out
+ * @state: out: enum sluice_state
+ * @reason: out: enum sluice_reason, if not SLUICE_ACTIVE
+ * @pid: out: in the caller's pid namespace, 0 if it cannot be seen there
+ * @uid: out: in the caller's user namespace
+ * @gid: out: likewise
+ * @policy: out: subscribers: enum sluice_policy
+ * @joined: out: CLOCK_MONOTONIC nanoseconds
+ * @head: out: publishers: messages published; subscribers: received
+ * @lag: out: subscribers: messages not yet received
+ * @lost: out: subscribers: messages lost
+ * @pool: out: publishers: bytes
+ * @held: out: subscribers: messages held
+ * @fds: out: publishers: descriptors in flight
+ * @comm: out: command name, zero-terminated
+ *
+ * @head, @lag, @lost and @held are what the member itself says.
+ */
+struct sluice_peer {
+	__u32 role;
+	__u32 index;
+	__aligned_u64 generation;
+	__u32 state;
+	__u32 reason;
+	__s32 pid;
+	__u32 uid;
+	__u32 gid;
+	__u32 policy;
+	__aligned_u64 joined;
+	__aligned_u64 head;
+	__aligned_u64 lag;
+	__aligned_u64 lost;
+	__aligned_u64 pool;
+	__u32 held;
+	__u32 fds;
+	__u8 comm[16];
+};
+
+/**
+ * struct sluice_evict - detach a laggard (SLUICE_IOC_EVICT)
+ * @index: the subscriber's place
+ * @resv: zero
+ * @generation: the subscriber's
+ *
+ * For publishers, of subscribers whose policy is SLUICE_EVICT.
+ */
+struct sluice_evict {
+	__u32 index;
+	__u32 resv;
+	__aligned_u64 generation;
+};
+
+#define SLUICE_CLAIM_REDELIVERED	0x1	/* another had it, and died */
+
+/**
+ * struct sluice_claim - one message that is now the caller's
+ * @lane: the publisher's place
+ * @pin: which pin acknowledges it
+ * @generation: the publisher's
+ * @position: of the message in that lane
+ * @tag: what to store in the pin to acknowledge
+ * @flags: SLUICE_CLAIM_*
+ * @resv: zero
+ */
+struct sluice_claim {
+	__u32 lane;
+	__u32 pin;
+	__aligned_u64 generation;
+	__aligned_u64 position;
+	__aligned_u64 tag;
+	__u32 flags;
+	__u32 resv;
+};
+
+/* With a tag: the message is not acknowledged but goes to another. */
+#define SLUICE_ACK_REJECT	(1ULL << 63)
+
+/**
+ * struct sluice_claims - take messages from a queue (SLUICE_IOC_CLAIM)
+ * @claims: struct sluice_claim[@count]
+ * @count: in: at most so many; out: how many
+ * @resv: zero
+ *
+ * First reads the pins for what was acknowledged. EAGAIN if there is nothing
+ * to claim, ENOBUFS if the subscriber holds all it may.
+ */
+struct sluice_claims {
+	__aligned_u64 claims;
+	__u32 count;
+	__u32 resv;
+};
+
+/**
+ * struct sluice_drop - give up the oldest unclaimed messages of a queue
+ * @count: in: at most so many; out: how many (SLUICE_IOC_DROP)
+ * @resv: zero
+ *
+ * For publishers of a channel with SLUICE_DROP_OLDEST; of their own lane.
+ */
+struct sluice_drop {
+	__u32 count;
+	__u32 resv;
+};
+
+/**
+ * struct sluice_fds - file descriptors for a message (SLUICE_IOC_FDS_ATTACH,
+ *	SLUICE_IOC_FDS_RELEASE)
+ * @fds: ATTACH: __s32[@count]
+ * @token: ATTACH: out: the first one's; the others follow. RELEASE: in
+ * @count: 1 to SLUICE_FDS_MAX
+ * @resv: zero
+ *
+ * For publishers. ELOOP for a file that could form a reference cycle.
+ */
+struct sluice_fds {
+	__aligned_u64 fds;
+	__aligned_u64 token;
+	__u32 count;
+	__u32 resv;
+};
+
+/**
+ * struct sluice_fd_take - a new descriptor of a file in a message
+ *	(SLUICE_IOC_FD_TAKE)
+ * @index: the publisher's place
+ * @resv: zero
+ * @generation: the publisher's
+ * @token: which; ENOENT if the publisher has released it
+ */
+struct sluice_fd_take {
+	__u32 index;
+	__u32 resv;
+	__aligned_u64 generation;
+	__aligned_u64 token;
+};
+
+/*
+ * On /dev/sluice.
+ */
+#define SLUICE_IOC_INFO		_IOWR(0xB5, 0x80, struct sluice_info)
+#define SLUICE_IOC_OPEN		_IOWR(0xB5, 0x81, struct sluice_open)
+#define SLUICE_IOC_LIST		_IOWR(0xB5, 0x82, struct sluice_list)
+/*
+ * On a channel; STAT and PEER also on an endpoint.
+ */
+#define SLUICE_IOC_STAT		_IOWR(0xB5, 0x90, struct sluice_stat)
+#define SLUICE_IOC_PEER		_IOWR(0xB5, 0x91, struct sluice_peer)
+#define SLUICE_IOC_RESTRICT	_IOWR(0xB5, 0x92, struct sluice_restrict)
+#define SLUICE_IOC_JOIN		_IOWR(0xB5, 0x93, struct sluice_join)
+/*
+ * On an endpoint.
+ */
+#define SLUICE_IOC_ATTACH	_IOWR(0xB5, 0xA0, struct sluice_attach)
+#define SLUICE_IOC_DETACH	_IOWR(0xB5, 0xA1, struct sluice_detach)
+#define SLUICE_IOC_SEGMENT	_IOWR(0xB5, 0xA2, struct sluice_segment)
+#define SLUICE_IOC_WAIT		_IOWR(0xB5, 0xA3, struct sluice_wait)
+#define SLUICE_IOC_WAKE		_IOWR(0xB5, 0xA4, struct sluice_wake)
+/*
+ * On a publisher.
+ */
+#define SLUICE_IOC_GROW		_IOWR(0xB5, 0xB0, struct sluice_segment)
+#define SLUICE_IOC_ARM		_IO(0xB5, 0xB1)
+#define SLUICE_IOC_EVICT	_IOWR(0xB5, 0xB2, struct sluice_evict)
+#define SLUICE_IOC_DROP		_IOWR(0xB5, 0xB3, struct sluice_drop)
+#define SLUICE_IOC_FDS_ATTACH	_IOWR(0xB5, 0xB4, struct sluice_fds)
+#define SLUICE_IOC_FDS_RELEASE	_IOWR(0xB5, 0xB5, struct sluice_fds)
+/*
+ * On a subscriber.
+ */
+#define SLUICE_IOC_CLAIM	_IOWR(0xB5, 0xC0, struct sluice_claims)
+#define SLUICE_IOC_FD_TAKE	_IOWR(0xB5, 0xC1, struct sluice_fd_take)
+
+/*
+ * Mapped memory. Everything below is shared between processes: whoever reads
+ * what a peer wrote reads it once, checks it, and uses the copy.
+ */
+
+/*
+ * The sequence a slot holds once the message at @position is published. With
+ * SLUICE_SEQ_DROPPED it is gone, and its memory may be used again. Slots
+ * start as zero, which is no message's.
+ */
+#define SLUICE_SEQ(position)	(((__u64)(position) + 1) << 1)
+#define SLUICE_SEQ_DROPPED	1ULL
+
+/**
+ * struct sluice_slot - one message's descriptor, written by the publisher
+ * @seq: SLUICE_SEQ() of its position, stored last, with release
+ * @offset: of the payload in its segment
+ * @length: payload bytes
+ * @segment: of the pool
+ * @type: the application's
+ * @flags: 0
+ * @fds: file descriptors sent along
+ * @token: the first one's
+ * @resv: zero
+ */
+struct sluice_slot {
+	__aligned_u64 seq;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__u32 segment;
+	__u32 type;
+	__u32 flags;
+	__u32 fds;
+	__aligned_u64 token;
+	__aligned_u64 resv[2];
+};
+
+/**
+ * struct sluice_lane - the head of a ring, written by the publisher
+ * @head: messages published: the next one's position
+ * @tail: everything before it has been reclaimed
+ * @room_seen: the member's room count when the publisher last looked for room
+ *	and found none, 0 if it found some; tells poll() whether to report
+ *	EPOLLOUT
+ * @member_seen: membership sequence it has taken notice of; tells poll()
+ *	whether to report EPOLLPRI
+ * @resv: zero
+ */
+struct sluice_lane {
+	__aligned_u64 head;
+	__aligned_u64 tail;
+	__aligned_u64 room_seen;
+	__aligned_u64 member_seen;
+	__aligned_u64 resv[12];
+};
+
+/**
+ * struct sluice_cursor_lane - how far one lane is read
+ * @generation: the publisher's, 0 if this lane is not read; stored after @head
+ *	when a lane is begun
+ * @head: every position before it is released, pinned or lost
+ */
+struct sluice_cursor_lane {
+	__aligned_u64 generation;
+	__aligned_u64 head;
+};
+
+/**
+ * struct sluice_cursor - the head of a cursor, written by the subscriber
+ * @member_seen: membership sequence it has taken notice of
+ * @received: messages
+ * @lost: messages
+ * @held: messages
+ * @resv: zero
+ *
+ * The pins follow. Broadcast: SLUICE_PIN() of a held message, or 0. Queue: the
+ * tag of a claim that is acknowledged.
+ */
+struct sluice_cursor {
+	__aligned_u64 member_seen;
+	__aligned_u64 received;
+	__aligned_u64 lost;
+	__u32 held;
+	__u32 resv32;
+	__aligned_u64 resv[4];
+};
+
+#define SLUICE_PIN_POSITION	((1ULL << 48) - 1)
+#define SLUICE_PIN(lane, position) \
+	(((__u64)(lane) + 1) << 48 | ((position) & SLUICE_PIN_POSITION))
+
+enum sluice_state {
+	SLUICE_FREE		= 0,
+	SLUICE_ACTIVE		= 1,
+	SLUICE_LEFT		= 2,	/* a publisher whose messages are kept */
+	SLUICE_EVICTED		= 3,	/* a subscriber that was detached */
+};
+
+enum sluice_reason {
+	SLUICE_LEFT_CLOSED	= 1,	/* the descriptor or mapping was closed */
+	SLUICE_LEFT_EXITED	= 2,	/* the process ended */
+	SLUICE_LEFT_KILLED	= 3,	/* the process was killed by a signal */
+	SLUICE_LEFT_EVICTED	= 4,
+};
+
+/**
+ * struct sluice_member - one endpoint, written by the kernel
+ * @generation: 0 while the rest changes: read it before and after
+ * @state: enum sluice_state
+ * @reason: enum sluice_reason
+ * @pid: as the pid and user namespaces of the channel's maker see it
+ * @uid: likewise
+ * @gid: likewise
+ * @policy: subscribers: enum sluice_policy
+ * @armed: publishers: not 0 if it may sleep for room: SLUICE_IOC_WAKE it
+ * @resv: zero
+ * @room: publishers: counts wake-ups
+ * @done: publishers of a queue: every message before it is finished
+ */
+struct sluice_member {
+	__aligned_u64 generation;
+	__u32 state;
+	__u32 reason;
+	__s32 pid;
+	__u32 uid;
+	__u32 gid;
+	__u32 policy;
+	__u32 armed;
+	__u32 resv;
+	__aligned_u64 room;
+	__aligned_u64 done;
+	__aligned_u64 resv2;
+};
+
+/**
+ * struct sluice_members - the head of the member table, written by the kernel
+ * @publishers: active ones
+ * @subscribers: active ones
+ * @resv: zero
+ * @seq: counts changes of the table
+ * @armed: not 0 if a subscriber may sleep: SLUICE_IOC_WAKE after publishing
+ * @resv2: zero
+ */
+struct sluice_members {
+	__u32 publishers;
+	__u32 subscribers;
+	__aligned_u64 resv[7];
+	__aligned_u64 seq;
+	__u32 armed;
+	__u32 resv32;
+	__aligned_u64 resv2[6];
+};
+
+#endif /* _UAPI_LINUX_SLUICE_H */
