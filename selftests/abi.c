@@ -1,0 +1,1140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ABI: layouts and numbers, structures that grow, and every call refused
+ * for every reason that it has. Built for 64 and 32 bits: same numbers.
+ */
+#include "traffic.h"
+
+struct extent {
+	const char *name;
+	size_t offset, size, want_offset, want_size;
+};
+
+#define FIELD(s, f, off, len)						\
+	{ #s "." #f, offsetof(struct s, f), sizeof(((struct s *)0)->f), off, len }
+#define WHOLE(s, len)	{ #s, 0, sizeof(struct s), 0, len }
+
+static const struct extent extents[] = {
+	WHOLE(sluice_info, 64),
+	FIELD(sluice_info, abi_major, 0, 4),
+	FIELD(sluice_info, abi_minor, 4, 4),
+	FIELD(sluice_info, features, 8, 8),
+	FIELD(sluice_info, slots_max, 16, 4),
+	FIELD(sluice_info, publishers_max, 20, 4),
+	FIELD(sluice_info, subscribers_max, 24, 4),
+	FIELD(sluice_info, held_max, 28, 4),
+	FIELD(sluice_info, pool_max, 32, 8),
+	FIELD(sluice_info, resv, 40, 24),
+	WHOLE(sluice_config, 48),
+	FIELD(sluice_config, pattern, 0, 4),
+	FIELD(sluice_config, policy, 4, 4),
+	FIELD(sluice_config, slots, 8, 4),
+	FIELD(sluice_config, publishers, 12, 4),
+	FIELD(sluice_config, subscribers, 16, 4),
+	FIELD(sluice_config, held, 20, 4),
+	FIELD(sluice_config, history, 24, 4),
+	FIELD(sluice_config, flags, 28, 4),
+	FIELD(sluice_config, pool, 32, 8),
+	FIELD(sluice_config, pool_limit, 40, 8),
+	WHOLE(sluice_open, 144),
+	FIELD(sluice_open, flags, 0, 4),
+	FIELD(sluice_open, access, 4, 4),
+	FIELD(sluice_open, name_len, 8, 4),
+	FIELD(sluice_open, mode, 12, 4),
+	FIELD(sluice_open, uid, 16, 4),
+	FIELD(sluice_open, gid, 20, 4),
+	FIELD(sluice_open, created, 24, 4),
+	FIELD(sluice_open, resv, 28, 4),
+	FIELD(sluice_open, name, 32, 64),
+	FIELD(sluice_open, config, 96, 48),
+	WHOLE(sluice_stat, 176),
+	FIELD(sluice_stat, id, 0, 8),
+	FIELD(sluice_stat, created, 8, 8),
+	FIELD(sluice_stat, pool, 16, 8),
+	FIELD(sluice_stat, messages, 24, 8),
+	FIELD(sluice_stat, uid, 32, 4),
+	FIELD(sluice_stat, gid, 36, 4),
+	FIELD(sluice_stat, mode, 40, 4),
+	FIELD(sluice_stat, publishers, 44, 4),
+	FIELD(sluice_stat, subscribers, 48, 4),
+	FIELD(sluice_stat, left, 52, 4),
+	FIELD(sluice_stat, fds, 56, 4),
+	FIELD(sluice_stat, name_len, 60, 4),
+	FIELD(sluice_stat, name, 64, 64),
+	FIELD(sluice_stat, config, 128, 48),
+	WHOLE(sluice_list, 80),
+	FIELD(sluice_list, entries, 0, 8),
+	FIELD(sluice_list, count, 8, 4),
+	FIELD(sluice_list, after_len, 12, 4),
+	FIELD(sluice_list, after, 16, 64),
+	WHOLE(sluice_restrict, 8),
+	FIELD(sluice_restrict, access, 0, 4),
+	FIELD(sluice_restrict, resv, 4, 4),
+	WHOLE(sluice_lane_layout, 32),
+	FIELD(sluice_lane_layout, offset, 0, 8),
+	FIELD(sluice_lane_layout, size, 8, 8),
+	FIELD(sluice_lane_layout, slots_offset, 16, 4),
+	FIELD(sluice_lane_layout, slot_size, 20, 4),
+	FIELD(sluice_lane_layout, slots, 24, 4),
+	FIELD(sluice_lane_layout, segments, 28, 4),
+	WHOLE(sluice_cursor_layout, 32),
+	FIELD(sluice_cursor_layout, offset, 0, 8),
+	FIELD(sluice_cursor_layout, size, 8, 8),
+	FIELD(sluice_cursor_layout, lanes_offset, 16, 4),
+	FIELD(sluice_cursor_layout, lanes, 20, 4),
+	FIELD(sluice_cursor_layout, pins_offset, 24, 4),
+	FIELD(sluice_cursor_layout, pins, 28, 4),
+	WHOLE(sluice_members_layout, 32),
+	FIELD(sluice_members_layout, offset, 0, 8),
+	FIELD(sluice_members_layout, size, 8, 8),
+	FIELD(sluice_members_layout, publishers_offset, 16, 4),
+	FIELD(sluice_members_layout, subscribers_offset, 20, 4),
+	FIELD(sluice_members_layout, member_size, 24, 4),
+	FIELD(sluice_members_layout, resv, 28, 4),
+	WHOLE(sluice_join, 168),
+	FIELD(sluice_join, role, 0, 4),
+	FIELD(sluice_join, flags, 4, 4),
+	FIELD(sluice_join, policy, 8, 4),
+	FIELD(sluice_join, index, 12, 4),
+	FIELD(sluice_join, generation, 16, 8),
+	FIELD(sluice_join, members, 24, 32),
+	FIELD(sluice_join, lane, 56, 32),
+	FIELD(sluice_join, cursor, 88, 32),
+	FIELD(sluice_join, config, 120, 48),
+	WHOLE(sluice_attach, 80),
+	FIELD(sluice_attach, index, 0, 4),
+	FIELD(sluice_attach, resv, 4, 4),
+	FIELD(sluice_attach, generation, 8, 8),
+	FIELD(sluice_attach, lane, 16, 32),
+	FIELD(sluice_attach, cursor, 48, 32),
+	WHOLE(sluice_detach, 16),
+	FIELD(sluice_detach, index, 0, 4),
+	FIELD(sluice_detach, resv, 4, 4),
+	FIELD(sluice_detach, generation, 8, 8),
+	WHOLE(sluice_segment, 32),
+	FIELD(sluice_segment, index, 0, 4),
+	FIELD(sluice_segment, segment, 4, 4),
+	FIELD(sluice_segment, generation, 8, 8),
+	FIELD(sluice_segment, offset, 16, 8),
+	FIELD(sluice_segment, size, 24, 8),
+	WHOLE(sluice_wait, 24),
+	FIELD(sluice_wait, flags, 0, 4),
+	FIELD(sluice_wait, resv, 4, 4),
+	FIELD(sluice_wait, deadline, 8, 8),
+	FIELD(sluice_wait, room, 16, 8),
+	WHOLE(sluice_wake, 8),
+	FIELD(sluice_wake, index, 0, 4),
+	FIELD(sluice_wake, count, 4, 4),
+	WHOLE(sluice_peer, 104),
+	FIELD(sluice_peer, role, 0, 4),
+	FIELD(sluice_peer, index, 4, 4),
+	FIELD(sluice_peer, generation, 8, 8),
+	FIELD(sluice_peer, state, 16, 4),
+	FIELD(sluice_peer, reason, 20, 4),
+	FIELD(sluice_peer, pid, 24, 4),
+	FIELD(sluice_peer, uid, 28, 4),
+	FIELD(sluice_peer, gid, 32, 4),
+	FIELD(sluice_peer, policy, 36, 4),
+	FIELD(sluice_peer, joined, 40, 8),
+	FIELD(sluice_peer, head, 48, 8),
+	FIELD(sluice_peer, lag, 56, 8),
+	FIELD(sluice_peer, lost, 64, 8),
+	FIELD(sluice_peer, pool, 72, 8),
+	FIELD(sluice_peer, held, 80, 4),
+	FIELD(sluice_peer, fds, 84, 4),
+	FIELD(sluice_peer, comm, 88, 16),
+	WHOLE(sluice_evict, 16),
+	FIELD(sluice_evict, index, 0, 4),
+	FIELD(sluice_evict, resv, 4, 4),
+	FIELD(sluice_evict, generation, 8, 8),
+	WHOLE(sluice_claim, 40),
+	FIELD(sluice_claim, lane, 0, 4),
+	FIELD(sluice_claim, pin, 4, 4),
+	FIELD(sluice_claim, generation, 8, 8),
+	FIELD(sluice_claim, position, 16, 8),
+	FIELD(sluice_claim, tag, 24, 8),
+	FIELD(sluice_claim, flags, 32, 4),
+	FIELD(sluice_claim, resv, 36, 4),
+	WHOLE(sluice_claims, 16),
+	FIELD(sluice_claims, claims, 0, 8),
+	FIELD(sluice_claims, count, 8, 4),
+	FIELD(sluice_claims, resv, 12, 4),
+	WHOLE(sluice_drop, 8),
+	FIELD(sluice_drop, count, 0, 4),
+	FIELD(sluice_drop, resv, 4, 4),
+	WHOLE(sluice_fds, 24),
+	FIELD(sluice_fds, fds, 0, 8),
+	FIELD(sluice_fds, token, 8, 8),
+	FIELD(sluice_fds, count, 16, 4),
+	FIELD(sluice_fds, resv, 20, 4),
+	WHOLE(sluice_fd_take, 24),
+	FIELD(sluice_fd_take, index, 0, 4),
+	FIELD(sluice_fd_take, resv, 4, 4),
+	FIELD(sluice_fd_take, generation, 8, 8),
+	FIELD(sluice_fd_take, token, 16, 8),
+	WHOLE(sluice_slot, 64),
+	FIELD(sluice_slot, seq, 0, 8),
+	FIELD(sluice_slot, offset, 8, 8),
+	FIELD(sluice_slot, length, 16, 8),
+	FIELD(sluice_slot, segment, 24, 4),
+	FIELD(sluice_slot, type, 28, 4),
+	FIELD(sluice_slot, flags, 32, 4),
+	FIELD(sluice_slot, fds, 36, 4),
+	FIELD(sluice_slot, token, 40, 8),
+	FIELD(sluice_slot, resv, 48, 16),
+	WHOLE(sluice_lane, 128),
+	FIELD(sluice_lane, head, 0, 8),
+	FIELD(sluice_lane, tail, 8, 8),
+	FIELD(sluice_lane, room_seen, 16, 8),
+	FIELD(sluice_lane, member_seen, 24, 8),
+	FIELD(sluice_lane, resv, 32, 96),
+	WHOLE(sluice_cursor_lane, 16),
+	FIELD(sluice_cursor_lane, generation, 0, 8),
+	FIELD(sluice_cursor_lane, head, 8, 8),
+	WHOLE(sluice_cursor, 64),
+	FIELD(sluice_cursor, member_seen, 0, 8),
+	FIELD(sluice_cursor, received, 8, 8),
+	FIELD(sluice_cursor, lost, 16, 8),
+	FIELD(sluice_cursor, held, 24, 4),
+	FIELD(sluice_cursor, resv32, 28, 4),
+	FIELD(sluice_cursor, resv, 32, 32),
+	WHOLE(sluice_member, 64),
+	FIELD(sluice_member, generation, 0, 8),
+	FIELD(sluice_member, state, 8, 4),
+	FIELD(sluice_member, reason, 12, 4),
+	FIELD(sluice_member, pid, 16, 4),
+	FIELD(sluice_member, uid, 20, 4),
+	FIELD(sluice_member, gid, 24, 4),
+	FIELD(sluice_member, policy, 28, 4),
+	FIELD(sluice_member, armed, 32, 4),
+	FIELD(sluice_member, resv, 36, 4),
+	FIELD(sluice_member, room, 40, 8),
+	FIELD(sluice_member, done, 48, 8),
+	FIELD(sluice_member, resv2, 56, 8),
+	WHOLE(sluice_members, 128),
+	FIELD(sluice_members, publishers, 0, 4),
+	FIELD(sluice_members, subscribers, 4, 4),
+	FIELD(sluice_members, resv, 8, 56),
+	FIELD(sluice_members, seq, 64, 8),
+	FIELD(sluice_members, armed, 72, 4),
+	FIELD(sluice_members, resv32, 76, 4),
+	FIELD(sluice_members, resv2, 80, 48),
+};
+
+TEST(layout)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY(extents); i++) {
+		const struct extent *e = &extents[i];
+
+		EXPECT_EQ(e->want_offset, e->offset)
+			TH_LOG("offset of %s", e->name);
+		EXPECT_EQ(e->want_size, e->size)
+			TH_LOG("size of %s", e->name);
+	}
+}
+
+/*
+ * Every call: its number as it is on the wire, and whose it is.
+ */
+enum on {
+	DEVICE		= 1,
+	CHANNEL		= 2,
+	PUBLISHER	= 4,
+	SUBSCRIBER	= 8,
+	ENDPOINT	= PUBLISHER | SUBSCRIBER,
+};
+
+struct ioc {
+	const char *name;
+	unsigned int cmd, wire;
+	int on;
+};
+
+#define IOC(c, wire, on)	{ #c, SLUICE_IOC_##c, wire, on }
+
+static const struct ioc iocs[] = {
+	IOC(INFO,	 0xc040b580, DEVICE),
+	IOC(OPEN,	 0xc090b581, DEVICE),
+	IOC(LIST,	 0xc050b582, DEVICE),
+	IOC(STAT,	 0xc0b0b590, CHANNEL | ENDPOINT),
+	IOC(PEER,	 0xc068b591, CHANNEL | ENDPOINT),
+	IOC(RESTRICT,	 0xc008b592, CHANNEL),
+	IOC(JOIN,	 0xc0a8b593, CHANNEL),
+	IOC(ATTACH,	 0xc050b5a0, ENDPOINT),
+	IOC(DETACH,	 0xc010b5a1, ENDPOINT),
+	IOC(SEGMENT,	 0xc020b5a2, ENDPOINT),
+	IOC(WAIT,	 0xc018b5a3, ENDPOINT),
+	IOC(WAKE,	 0xc008b5a4, ENDPOINT),
+	IOC(GROW,	 0xc020b5b0, PUBLISHER),
+	IOC(ARM,	 0x0000b5b1, PUBLISHER),
+	IOC(EVICT,	 0xc010b5b2, PUBLISHER),
+	IOC(DROP,	 0xc008b5b3, PUBLISHER),
+	IOC(FDS_ATTACH,	 0xc018b5b4, PUBLISHER),
+	IOC(FDS_RELEASE, 0xc018b5b5, PUBLISHER),
+	IOC(CLAIM,	 0xc010b5c0, SUBSCRIBER),
+	IOC(FD_TAKE,	 0xc018b5c1, SUBSCRIBER),
+};
+
+TEST(numbers)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY(iocs); i++)
+		EXPECT_EQ(iocs[i].wire, iocs[i].cmd)
+			TH_LOG("number 0x%02x", _IOC_NR(iocs[i].cmd));
+}
+
+TEST(sequence_macros)
+{
+	EXPECT_EQ(2, SLUICE_SEQ(0));
+	EXPECT_EQ(0x200000000ULL, SLUICE_SEQ(0xffffffff));
+	EXPECT_EQ(1ULL << 48, SLUICE_PIN(0, 0));
+	EXPECT_EQ((64ULL << 48) + 5, SLUICE_PIN(63, (1ULL << 48) + 5));
+}
+
+static int open_fds(void)
+{
+	int n = 0, fd;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+FIXTURE(abi) {
+	int channel;
+	int fd[9];		/* by enum on */
+	struct sluice_join pub, sub;
+	int fds;
+};
+
+FIXTURE_SETUP(abi)
+{
+	self->channel = make_channel(NULL, NULL);
+	ASSERT_LE(0, self->channel);
+	self->fd[DEVICE] = device();
+	self->fd[CHANNEL] = self->channel;
+	self->fd[PUBLISHER] = join_full(self->channel, SLUICE_PUBLISHER, 0, 0,
+					&self->pub);
+	ASSERT_LE(0, self->fd[PUBLISHER]);
+	self->fd[SUBSCRIBER] = join_full(self->channel, SLUICE_SUBSCRIBER, 0, 0,
+					 &self->sub);
+	ASSERT_LE(0, self->fd[SUBSCRIBER]);
+	self->fds = open_fds();
+}
+
+FIXTURE_TEARDOWN(abi)
+{
+	EXPECT_EQ(self->fds, open_fds())
+		TH_LOG("a refused call left a descriptor");
+	close(self->fd[SUBSCRIBER]);
+	close(self->fd[PUBLISHER]);
+	close(self->channel);
+}
+
+/* A read-only page that ends in @size bytes copied from @data. */
+static void *read_only(const void *data, size_t size)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	unsigned char *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	check(p != MAP_FAILED);
+	memcpy(p + page - size, data, size);
+	must(mprotect(p, page, PROT_READ));
+	return p + page - size;
+}
+
+#define FAULTY	((void *)16)
+
+TEST_F(abi, whose_calls)
+{
+	static const unsigned int kinds[] = {
+		DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER
+	};
+	size_t i, k;
+
+	for (i = 0; i < ARRAY(iocs); i++)
+		for (k = 0; k < ARRAY(kinds); k++) {
+			int ret = call(self->fd[kinds[k]], iocs[i].cmd, FAULTY);
+			int want = -EFAULT;
+
+			if (!(iocs[i].on & kinds[k]))
+				want = -ENOTTY;
+			else if (!_IOC_SIZE(iocs[i].cmd))
+				want = 0;
+			EXPECT_EQ(want, ret)
+				TH_LOG("SLUICE_IOC_%s on %d", iocs[i].name, kinds[k]);
+		}
+}
+
+TEST_F(abi, unknown_calls)
+{
+	static const unsigned int kinds[] = {
+		DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER
+	};
+	static __u64 zero[64];
+	unsigned int nr, k, i;
+
+	for (nr = 0x80; nr < 0x100; nr++) {
+		for (i = 0; i < ARRAY(iocs); i++)
+			if (_IOC_NR(iocs[i].cmd) == nr)
+				break;
+		if (i < ARRAY(iocs))
+			continue;
+		for (k = 0; k < ARRAY(kinds); k++)
+			EXPECT_EQ(-ENOTTY, call(self->fd[kinds[k]],
+						_IOC(3, 0xB5, nr, 64), zero))
+				TH_LOG("0x%x on %d", nr, kinds[k]);
+	}
+	/* Another driver's calls. */
+	for (k = 0; k < ARRAY(kinds); k++)
+		EXPECT_EQ(-ENOTTY, call(self->fd[kinds[k]],
+					_IOC(3, 0xB6, 0x80, 64), zero));
+}
+
+/*
+ * Growth. A tail that is not zero is refused before anything else is looked
+ * at, and one that is zero changes nothing; both are tried on every call with
+ * a first part of zeros, which most refuse.
+ */
+TEST_F(abi, longer_structures)
+{
+	unsigned char buf[512];
+	size_t i;
+
+	for (i = 0; i < ARRAY(iocs); i++) {
+		unsigned int cmd = iocs[i].cmd, size = _IOC_SIZE(cmd), k;
+		int fd = self->fd[iocs[i].on & -iocs[i].on], ret;
+		unsigned int longer = _IOC(3, 0xB5, _IOC_NR(cmd), sizeof(buf));
+
+		if (!size)
+			continue;
+		memset(buf, 0, sizeof(buf));
+		ret = call(fd, cmd, buf);
+		memset(buf, 0, sizeof(buf));
+		EXPECT_EQ(ret, call(fd, longer, buf))
+			TH_LOG("%s with a zero tail", iocs[i].name);
+		for (k = size; k < sizeof(buf); k++)
+			if (buf[k])
+				break;
+		EXPECT_EQ(sizeof(buf), k)
+			TH_LOG("%s wrote its tail", iocs[i].name);
+		memset(buf, 0, sizeof(buf));
+		buf[sizeof(buf) - 1] = 1;
+		EXPECT_EQ(-E2BIG, call(fd, longer, buf))
+			TH_LOG("%s with a tail", iocs[i].name);
+		memset(buf, 0, sizeof(buf));
+		buf[size] = 1;
+		EXPECT_EQ(-E2BIG, call(fd, longer, buf))
+			TH_LOG("%s with one byte more", iocs[i].name);
+	}
+}
+
+/* The longest that can be encoded, at the end of a mapping. */
+TEST_F(abi, longest_structure)
+{
+	size_t size = 0x3fff;
+	unsigned char *p = mmap(NULL, 0x4000, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int cmd = _IOC(3, 0xB5, 0x80, 0x3fff);
+
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(0, call(device(), cmd, p + 1));
+	EXPECT_EQ(SLUICE_ABI_MAJOR, *(__u32 *)(p + 1));
+	p[size] = 1;
+	EXPECT_EQ(-E2BIG, call(device(), cmd, p + 1));
+	EXPECT_EQ(-EFAULT, call(device(), cmd, p + 2));
+}
+
+TEST_F(abi, shorter_info)
+{
+	unsigned char buf[sizeof(struct sluice_info)];
+	struct sluice_info *info = (void *)buf;
+	size_t i;
+
+	memset(buf, 0xa5, sizeof(buf));
+	memset(buf, 0, 8);
+	ASSERT_EQ(0, call(device(), _IOC(3, 0xB5, 0x80, 8), buf));
+	EXPECT_EQ(SLUICE_ABI_MAJOR, info->abi_major);
+	EXPECT_EQ(SLUICE_ABI_MINOR, info->abi_minor);
+	for (i = 8; i < sizeof(buf); i++)
+		EXPECT_EQ(0xa5, buf[i]);
+}
+
+TEST_F(abi, shorter_open)
+{
+	unsigned char buf[sizeof(struct sluice_open)] = { };
+	struct sluice_open *o = (void *)buf;
+	size_t size = offsetof(struct sluice_open, config), i;
+	int fd;
+
+	memset(buf + size, 0xa5, sizeof(buf) - size);
+	o->flags = SLUICE_OPEN_CREATE;
+	o->access = RW;
+	fd = call(device(), _IOC(3, 0xB5, 0x81, size), buf);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, o->created);
+	EXPECT_EQ(256, stat_of(fd).config.slots);
+	for (i = size; i < sizeof(buf); i++)
+		EXPECT_EQ(0xa5, buf[i]);
+	close(fd);
+}
+
+TEST_F(abi, shorter_join)
+{
+	unsigned char buf[sizeof(struct sluice_join)] = { };
+	struct sluice_join *j = (void *)buf;
+	size_t size = offsetof(struct sluice_join, members), i;
+	int fd;
+
+	memset(buf + size, 0xa5, sizeof(buf) - size);
+	j->role = SLUICE_SUBSCRIBER;
+	fd = call(self->channel, _IOC(3, 0xB5, 0x93, size), buf);
+	ASSERT_LE(0, fd);
+	EXPECT_LT(self->sub.generation, j->generation);
+	for (i = size; i < sizeof(buf); i++)
+		EXPECT_EQ(0xa5, buf[i]);
+	close(fd);
+}
+
+TEST_F(abi, shorter_wait)
+{
+	struct { __u32 flags, resv; } w = { };
+
+	/* No deadline given is deadline 0: long over. */
+	EXPECT_EQ(-ETIMEDOUT, call(self->fd[SUBSCRIBER],
+				   _IOC(3, 0xB5, 0xA3, sizeof(w)), &w));
+	w.flags = 1;
+	EXPECT_EQ(-EINVAL, call(self->fd[SUBSCRIBER],
+				_IOC(3, 0xB5, 0xA3, sizeof(w)), &w));
+}
+
+/*
+ * Each call refused. REFUSED() starts from a structure that is good, spoils
+ * it with the statements given, and expects the error.
+ */
+#define REFUSED(err, fd, cmd, type, good, ...) do {			\
+	type x = good;							\
+									\
+	__VA_ARGS__;							\
+	EXPECT_EQ(-(err), call(fd, cmd, &x))				\
+		TH_LOG("%s with %s", #cmd, #__VA_ARGS__);		\
+} while (0)
+
+static struct sluice_open good_open(void)
+{
+	struct sluice_open o = {
+		.flags = SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL,
+		.access = RW,
+		.name_len = 8,
+		.mode = 0600,
+		.uid = SLUICE_ID_DEFAULT,
+		.gid = SLUICE_ID_DEFAULT,
+		.name = "abi-open",
+	};
+
+	return o;
+}
+
+#define OPEN_REFUSED(err, ...)						\
+	REFUSED(err, device(), SLUICE_IOC_OPEN, struct sluice_open,	\
+		good_open(), ##__VA_ARGS__)
+
+TEST_F(abi, open_fields)
+{
+	OPEN_REFUSED(EINVAL, x.flags |= 0x4);
+	OPEN_REFUSED(EINVAL, x.flags |= 1U << 31);
+	OPEN_REFUSED(EINVAL, x.flags = SLUICE_OPEN_EXCL);
+	OPEN_REFUSED(EINVAL, x.access = 0);
+	OPEN_REFUSED(EINVAL, x.access |= 0x4);
+	OPEN_REFUSED(EINVAL, x.resv = 1);
+	OPEN_REFUSED(EINVAL, x.mode = 0700);
+	OPEN_REFUSED(EINVAL, x.mode = 01600);
+	OPEN_REFUSED(ENAMETOOLONG, x.name_len = SLUICE_NAME_MAX + 1);
+	OPEN_REFUSED(EINVAL, x.name[3] = '\n');
+	OPEN_REFUSED(EINVAL, x.name[0] = 0);
+	OPEN_REFUSED(EINVAL, x.name[7] = 0x7f);
+	OPEN_REFUSED(EINVAL, x.flags = 0, x.name_len = 0);
+	OPEN_REFUSED(ENOENT, x.flags = 0);
+}
+
+TEST_F(abi, open_config)
+{
+	struct sluice_info info = { };
+
+	ASSERT_EQ(0, call(device(), SLUICE_IOC_INFO, &info));
+	OPEN_REFUSED(EINVAL, x.config.flags = 1);
+	OPEN_REFUSED(EINVAL, x.config.pattern = 3);
+	OPEN_REFUSED(EINVAL, x.config.policy = 4);
+	OPEN_REFUSED(EINVAL, x.config.slots = 255);
+	OPEN_REFUSED(EINVAL, x.config.slots = info.slots_max * 2);
+	OPEN_REFUSED(EINVAL, x.config.publishers = info.publishers_max + 1);
+	OPEN_REFUSED(EINVAL, x.config.subscribers = info.subscribers_max + 1);
+	OPEN_REFUSED(EINVAL, x.config.held = info.held_max + 1);
+	OPEN_REFUSED(EINVAL, x.config.history = 256);
+	OPEN_REFUSED(EINVAL, x.config.slots = 16, x.config.history = 16);
+	OPEN_REFUSED(EINVAL, x.config.pattern = SLUICE_QUEUE,
+		     x.config.history = 1);
+	OPEN_REFUSED(EINVAL, x.config.pool = info.pool_max + 1);
+	OPEN_REFUSED(EINVAL, x.config.pool = ~0ULL);
+	OPEN_REFUSED(EINVAL, x.config.pool_limit = info.pool_max + 1);
+	OPEN_REFUSED(EINVAL, x.config.pool = 1 << 20,
+		     x.config.pool_limit = 1 << 19);
+}
+
+TEST_F(abi, open_good_and_twice)
+{
+	struct sluice_open o = good_open();
+	int fd = call(device(), SLUICE_IOC_OPEN, &o);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	EXPECT_EQ(1, o.created);
+	OPEN_REFUSED(EEXIST);
+	close(fd);
+	OPEN_REFUSED(ENOENT, x.flags = 0);
+}
+
+/* What cannot be told to the caller is not made. */
+TEST_F(abi, open_fault)
+{
+	struct sluice_open o = good_open();
+
+	EXPECT_EQ(-EFAULT, call(device(), SLUICE_IOC_OPEN,
+				read_only(&o, sizeof(o))));
+	EXPECT_FALSE(name_listed("abi-open"));
+	OPEN_REFUSED(ENOENT, x.flags = 0);
+}
+
+TEST_F(abi, list_fields)
+{
+	struct sluice_stat st;
+	struct sluice_list good = { .entries = (uintptr_t)&st, .count = 1 };
+	int fd = make_channel("abi-list", NULL);
+
+	ASSERT_LE(0, fd);
+	REFUSED(EINVAL, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.after_len = SLUICE_NAME_MAX + 1);
+	REFUSED(EINVAL, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.count = 0);
+	REFUSED(EFAULT, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.entries = 16);
+	REFUSED(EFAULT, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.entries = ~0ULL - 100);
+	REFUSED(0, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.after_len = 1, x.after[0] = 0xff);
+	close(fd);
+}
+
+#define JOIN_REFUSED(err, ...)						\
+	REFUSED(err, self->channel, SLUICE_IOC_JOIN, struct sluice_join, \
+		{ .role = SLUICE_SUBSCRIBER }, ##__VA_ARGS__)
+
+TEST_F(abi, join_fields)
+{
+	JOIN_REFUSED(EINVAL, x.role = 0);
+	JOIN_REFUSED(EINVAL, x.role = 3);
+	JOIN_REFUSED(EINVAL, x.flags = 0x2);
+	JOIN_REFUSED(EINVAL, x.flags = 1U << 31);
+	JOIN_REFUSED(EINVAL, x.policy = 4);
+	JOIN_REFUSED(EINVAL, x.role = SLUICE_PUBLISHER, x.policy = SLUICE_BLOCK);
+	JOIN_REFUSED(EINVAL, x.role = SLUICE_PUBLISHER, x.flags = SLUICE_JOIN_STAY);
+	EXPECT_EQ(1, stat_of(self->channel).subscribers);
+	EXPECT_EQ(1, stat_of(self->channel).publishers);
+}
+
+TEST_F(abi, join_policy_of_channel)
+{
+	struct sluice_config cfg = { .policy = SLUICE_DROP_OLDEST };
+	int fd = make_channel(NULL, &cfg);
+	struct sluice_join j;
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EINVAL, join_full(fd, SLUICE_SUBSCRIBER, 0, SLUICE_BLOCK, &j));
+	close(fd);
+}
+
+TEST_F(abi, join_fault)
+{
+	struct sluice_join j = { .role = SLUICE_SUBSCRIBER };
+	struct sluice_stat before = stat_of(self->channel), after;
+
+	EXPECT_EQ(-EFAULT, call(self->channel, SLUICE_IOC_JOIN,
+				read_only(&j, sizeof(j))));
+	after = stat_of(self->channel);
+	EXPECT_EQ(before.subscribers, after.subscribers);
+	EXPECT_EQ(before.pool, after.pool);
+}
+
+TEST_F(abi, join_rights)
+{
+	struct sluice_restrict r = { .access = SLUICE_READ };
+	int fd = call(self->channel, SLUICE_IOC_RESTRICT, &r);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EACCES, join_role(fd, SLUICE_PUBLISHER));
+	close(fd);
+	r.access = SLUICE_WRITE;
+	fd = call(self->channel, SLUICE_IOC_RESTRICT, &r);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EACCES, join_role(fd, SLUICE_SUBSCRIBER));
+	close(fd);
+}
+
+TEST_F(abi, join_full)
+{
+	struct sluice_config cfg = { .publishers = 1, .subscribers = 2 };
+	int fd = make_channel(NULL, &cfg), p, s1, s2;
+
+	ASSERT_LE(0, fd);
+	p = join_role(fd, SLUICE_PUBLISHER);
+	s1 = join_role(fd, SLUICE_SUBSCRIBER);
+	s2 = join_role(fd, SLUICE_SUBSCRIBER);
+	EXPECT_LE(0, p);
+	EXPECT_LE(0, s1);
+	EXPECT_LE(0, s2);
+	EXPECT_EQ(-EUSERS, join_role(fd, SLUICE_PUBLISHER));
+	EXPECT_EQ(-EUSERS, join_role(fd, SLUICE_SUBSCRIBER));
+	close(s1);
+	s1 = join_role(fd, SLUICE_SUBSCRIBER);
+	EXPECT_LE(0, s1);
+	close(p);
+	close(s1);
+	close(s2);
+	close(fd);
+}
+
+TEST_F(abi, restrict_fields)
+{
+	struct sluice_restrict r = { .access = SLUICE_READ };
+	int fd = call(self->channel, SLUICE_IOC_RESTRICT, &r);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	REFUSED(EINVAL, fd, SLUICE_IOC_RESTRICT, struct sluice_restrict,
+		{ .access = 0 });
+	REFUSED(EINVAL, fd, SLUICE_IOC_RESTRICT, struct sluice_restrict,
+		{ .access = 4 });
+	REFUSED(EINVAL, fd, SLUICE_IOC_RESTRICT, struct sluice_restrict,
+		{ .access = SLUICE_READ }, x.resv = 1);
+	REFUSED(EACCES, fd, SLUICE_IOC_RESTRICT, struct sluice_restrict,
+		{ .access = RW });
+	REFUSED(EACCES, fd, SLUICE_IOC_RESTRICT, struct sluice_restrict,
+		{ .access = SLUICE_WRITE });
+	close(fd);
+}
+
+#define PEER_REFUSED(err, ...)						\
+	REFUSED(err, self->channel, SLUICE_IOC_PEER, struct sluice_peer, \
+		{ .role = SLUICE_PUBLISHER }, ##__VA_ARGS__)
+
+TEST_F(abi, peer_fields)
+{
+	struct sluice_peer p;
+
+	PEER_REFUSED(EINVAL, x.role = 0);
+	PEER_REFUSED(EINVAL, x.role = 3);
+	PEER_REFUSED(EINVAL, x.index = 16);
+	PEER_REFUSED(EINVAL, x.index = ~0U);
+	PEER_REFUSED(ENOENT, x.index = 15);
+	PEER_REFUSED(ESTALE, x.generation = self->pub.generation + 7);
+	ASSERT_EQ(0, peer_of(self->channel, SLUICE_PUBLISHER, 0, &p));
+	EXPECT_EQ(self->pub.generation, p.generation);
+	EXPECT_EQ(SLUICE_ACTIVE, p.state);
+	EXPECT_EQ(getpid(), p.pid);
+	EXPECT_EQ(1 << 20, p.pool);
+}
+
+#define ENDPOINT_REFUSED(err, on, cmd, type, good, ...)			\
+	REFUSED(err, self->fd[on], SLUICE_IOC_##cmd, struct type,	\
+		good, ##__VA_ARGS__)
+
+TEST_F(abi, attach_fields)
+{
+	struct sluice_attach good = { .generation = self->pub.generation };
+
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, ATTACH, sluice_attach, good,
+			 x.resv = 1);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, ATTACH, sluice_attach, good,
+			 x.index = 16);
+	ENDPOINT_REFUSED(ENOENT, SUBSCRIBER, ATTACH, sluice_attach, good,
+			 x.index = 15, x.generation = 0);
+	ENDPOINT_REFUSED(ESTALE, SUBSCRIBER, ATTACH, sluice_attach, good,
+			 x.generation += 99);
+	ENDPOINT_REFUSED(ESTALE, PUBLISHER, ATTACH, sluice_attach, good,
+			 x.generation = self->sub.generation + 99);
+	ENDPOINT_REFUSED(0, SUBSCRIBER, ATTACH, sluice_attach, good);
+	ENDPOINT_REFUSED(0, PUBLISHER, ATTACH, sluice_attach, good,
+			 x.generation = 0);
+}
+
+TEST_F(abi, detach_fields)
+{
+	struct sluice_attach a = { };
+	struct sluice_detach good = { .generation = self->pub.generation };
+
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, DETACH, sluice_detach, good,
+			 x.resv = 1);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, DETACH, sluice_detach, good,
+			 x.index = 16);
+	ASSERT_EQ(0, call(self->fd[SUBSCRIBER], SLUICE_IOC_ATTACH, &a));
+	ENDPOINT_REFUSED(ESTALE, SUBSCRIBER, DETACH, sluice_detach, good,
+			 x.generation += 99);
+	ENDPOINT_REFUSED(0, SUBSCRIBER, DETACH, sluice_detach, good);
+}
+
+TEST_F(abi, segment_fields)
+{
+	struct sluice_segment good = { .generation = self->pub.generation };
+	struct sluice_attach a = { };
+
+	ENDPOINT_REFUSED(ESTALE, SUBSCRIBER, SEGMENT, sluice_segment, good);
+	ASSERT_EQ(0, call(self->fd[SUBSCRIBER], SLUICE_IOC_ATTACH, &a));
+	ENDPOINT_REFUSED(0, SUBSCRIBER, SEGMENT, sluice_segment, good);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, SEGMENT, sluice_segment, good,
+			 x.index = 16);
+	ENDPOINT_REFUSED(ESTALE, SUBSCRIBER, SEGMENT, sluice_segment, good,
+			 x.generation += 99);
+	ENDPOINT_REFUSED(ENOENT, SUBSCRIBER, SEGMENT, sluice_segment, good,
+			 x.segment = 1);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, SEGMENT, sluice_segment, good,
+			 x.segment = SLUICE_SEGMENTS_MAX);
+	ENDPOINT_REFUSED(0, PUBLISHER, SEGMENT, sluice_segment, good);
+}
+
+TEST_F(abi, wait_fields)
+{
+	struct sluice_wait good = { };
+
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, WAIT, sluice_wait, good, x.flags = 1);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, WAIT, sluice_wait, good, x.resv = 1);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, WAIT, sluice_wait, good,
+			 x.deadline = -1);
+}
+
+TEST_F(abi, wake_fields)
+{
+	struct sluice_wake good = { };
+
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, WAKE, sluice_wake, good, x.index = 16);
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, WAKE, sluice_wake, good, x.index = 1);
+	ENDPOINT_REFUSED(0, PUBLISHER, WAKE, sluice_wake, good, x.count = 1);
+	ENDPOINT_REFUSED(0, SUBSCRIBER, WAKE, sluice_wake, good);
+}
+
+TEST_F(abi, grow_fields)
+{
+	struct sluice_segment good = {
+		.index = self->pub.index,
+		.generation = self->pub.generation,
+		.size = 4096,
+	};
+
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, GROW, sluice_segment, good, x.index = 1);
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, GROW, sluice_segment, good, x.size = 0);
+	ENDPOINT_REFUSED(ESTALE, PUBLISHER, GROW, sluice_segment, good,
+			 x.generation += 99);
+	/* pool_limit is pool: there is no room to grow. */
+	ENDPOINT_REFUSED(ENOSPC, PUBLISHER, GROW, sluice_segment, good);
+	ENDPOINT_REFUSED(ENOSPC, PUBLISHER, GROW, sluice_segment, good,
+			 x.size = ~0ULL);
+}
+
+TEST_F(abi, evict_fields)
+{
+	struct sluice_evict good = { .generation = self->sub.generation };
+
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, EVICT, sluice_evict, good, x.resv = 1);
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, EVICT, sluice_evict, good, x.index = 16);
+	ENDPOINT_REFUSED(ESTALE, PUBLISHER, EVICT, sluice_evict, good,
+			 x.generation += 99);
+	/* Its policy is not SLUICE_EVICT. */
+	ENDPOINT_REFUSED(EPERM, PUBLISHER, EVICT, sluice_evict, good);
+}
+
+TEST_F(abi, drop_and_claim_are_of_queues)
+{
+	struct sluice_claim c;
+	struct sluice_claims claims = { .claims = (uintptr_t)&c, .count = 1 };
+	struct sluice_drop drop = { .count = 1 };
+
+	ENDPOINT_REFUSED(EOPNOTSUPP, PUBLISHER, DROP, sluice_drop, drop);
+	ENDPOINT_REFUSED(EOPNOTSUPP, SUBSCRIBER, CLAIM, sluice_claims, claims);
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, DROP, sluice_drop, drop, x.resv = 1);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, CLAIM, sluice_claims, claims,
+			 x.resv = 1);
+}
+
+TEST_F(abi, fds_fields)
+{
+	__s32 one[1] = { 0 }, bad[2] = { 0, 999 };
+	struct sluice_fds good = { .fds = (uintptr_t)one, .count = 1 };
+
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, FDS_ATTACH, sluice_fds, good,
+			 x.resv = 1);
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, FDS_ATTACH, sluice_fds, good,
+			 x.count = 0);
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, FDS_ATTACH, sluice_fds, good,
+			 x.count = SLUICE_FDS_MAX + 1);
+	ENDPOINT_REFUSED(EFAULT, PUBLISHER, FDS_ATTACH, sluice_fds, good,
+			 x.fds = 16);
+	ENDPOINT_REFUSED(EBADF, PUBLISHER, FDS_ATTACH, sluice_fds, good,
+			 x.fds = (uintptr_t)bad, x.count = 2);
+	EXPECT_EQ(-EFAULT, call(self->fd[PUBLISHER], SLUICE_IOC_FDS_ATTACH,
+				read_only(&good, sizeof(good))));
+	ENDPOINT_REFUSED(ENOENT, PUBLISHER, FDS_RELEASE, sluice_fds, good,
+			 x.token = 12345);
+	EXPECT_EQ(0, stat_of(self->channel).fds)
+		TH_LOG("a refused call left files in flight");
+}
+
+TEST_F(abi, fd_take_fields)
+{
+	struct sluice_fd_take good = { .generation = self->pub.generation };
+	struct sluice_attach a = { };
+
+	ASSERT_EQ(0, call(self->fd[SUBSCRIBER], SLUICE_IOC_ATTACH, &a));
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, FD_TAKE, sluice_fd_take, good,
+			 x.resv = 1);
+	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, FD_TAKE, sluice_fd_take, good,
+			 x.index = 16);
+	ENDPOINT_REFUSED(ESTALE, SUBSCRIBER, FD_TAKE, sluice_fd_take, good,
+			 x.generation += 99);
+	ENDPOINT_REFUSED(ENOENT, SUBSCRIBER, FD_TAKE, sluice_fd_take, good,
+			 x.token = 77);
+}
+
+/*
+ * Queues.
+ */
+FIXTURE(queue) {
+	int channel;
+	struct pub p;
+	struct sub s;
+};
+
+FIXTURE_SETUP(queue)
+{
+	struct sluice_config cfg = {
+		.pattern = SLUICE_QUEUE,
+		.policy = SLUICE_DROP_OLDEST,
+		.held = 2,
+	};
+
+	self->channel = make_channel(NULL, &cfg);
+	ASSERT_LE(0, self->channel);
+	pub_join(&self->p, self->channel);
+	sub_join(&self->s, self->channel);
+}
+
+FIXTURE_TEARDOWN(queue)
+{
+	sub_close(&self->s);
+	pub_close(&self->p);
+	close(self->channel);
+}
+
+TEST_F(queue, claim_fields)
+{
+	struct sluice_claim c[4];
+	struct sluice_claims good = { .claims = (uintptr_t)c, .count = 4 };
+	int fd = self->s.fd;
+
+	REFUSED(EAGAIN, fd, SLUICE_IOC_CLAIM, struct sluice_claims, good);
+	REFUSED(EINVAL, fd, SLUICE_IOC_CLAIM, struct sluice_claims, good,
+		x.count = 0);
+	REFUSED(EINVAL, fd, SLUICE_IOC_CLAIM, struct sluice_claims, good,
+		x.resv = 1);
+	ASSERT_TRUE(pub_try(&self->p, "a", 1, 0));
+	ASSERT_TRUE(pub_try(&self->p, "b", 1, 0));
+	ASSERT_TRUE(pub_try(&self->p, "c", 1, 0));
+	REFUSED(EFAULT, fd, SLUICE_IOC_CLAIM, struct sluice_claims, good,
+		x.claims = 16);
+	EXPECT_EQ(-EFAULT, call(fd, SLUICE_IOC_CLAIM,
+				read_only(&good, sizeof(good))));
+	ASSERT_EQ(0, call(fd, SLUICE_IOC_CLAIM, &good));
+	ASSERT_EQ(2, good.count);
+	EXPECT_EQ(0, c[0].position) TH_LOG("a fault lost a message");
+	EXPECT_EQ(1, c[1].position);
+	EXPECT_EQ(0, c[0].flags) TH_LOG("a fault counts as a delivery");
+	REFUSED(ENOBUFS, fd, SLUICE_IOC_CLAIM, struct sluice_claims, good,
+		x.count = 1);
+}
+
+TEST_F(queue, drop_fields)
+{
+	const struct sluice_member *me =
+		table_at(&self->p.table, SLUICE_PUBLISHER, self->p.j.index);
+	struct sluice_drop good = { .count = 1 };
+	int fd = self->p.fd;
+
+	REFUSED(EINVAL, fd, SLUICE_IOC_DROP, struct sluice_drop, good,
+		x.resv = 1);
+	REFUSED(EINVAL, fd, SLUICE_IOC_DROP, struct sluice_drop, good,
+		x.count = 0);
+	ASSERT_EQ(0, call(fd, SLUICE_IOC_DROP, &good));
+	EXPECT_EQ(0, good.count);
+	ASSERT_TRUE(pub_try(&self->p, "a", 1, 0));
+	good.count = 1;
+	EXPECT_EQ(-EFAULT, call(fd, SLUICE_IOC_DROP,
+				read_only(&good, sizeof(good))));
+	EXPECT_EQ(0, load(&me->done)) TH_LOG("a fault lost a message");
+	good.count = 9;
+	ASSERT_EQ(0, call(fd, SLUICE_IOC_DROP, &good));
+	EXPECT_EQ(1, good.count);
+	EXPECT_EQ(1, load(&me->done));
+}
+
+TEST(drop_needs_its_policy)
+{
+	struct sluice_config cfg = { .pattern = SLUICE_QUEUE };
+	struct sluice_drop d = { .count = 1 };
+	int ch = make_channel(NULL, &cfg), p;
+
+	ASSERT_LE(0, ch);
+	p = join_role(ch, SLUICE_PUBLISHER);
+	ASSERT_LE(0, p);
+	EXPECT_EQ(-EPERM, call(p, SLUICE_IOC_DROP, &d));
+}
+
+/*
+ * What INFO, OPEN and JOIN tell.
+ */
+TEST(info)
+{
+	struct sluice_info info = { };
+
+	ASSERT_EQ(0, call(device(), SLUICE_IOC_INFO, &info));
+	EXPECT_EQ(SLUICE_ABI_MAJOR, info.abi_major);
+	EXPECT_EQ(SLUICE_ABI_MINOR, info.abi_minor);
+	EXPECT_LE(64, info.publishers_max);
+	EXPECT_LE(64, info.subscribers_max);
+	EXPECT_LE(16, info.held_max);
+	EXPECT_LE(256, info.slots_max);
+	EXPECT_EQ(0, info.slots_max & (info.slots_max - 1));
+	EXPECT_LE(1 << 20, info.pool_max);
+	EXPECT_EQ(0, info.resv[0] | info.resv[1] | info.resv[2]);
+}
+
+TEST(defaults)
+{
+	struct sluice_open o = good_open();
+	struct sluice_stat st;
+	int fd = call(device(), SLUICE_IOC_OPEN, &o);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(SLUICE_BROADCAST, o.config.pattern);
+	EXPECT_EQ(SLUICE_BLOCK, o.config.policy);
+	EXPECT_EQ(256, o.config.slots);
+	EXPECT_EQ(16, o.config.publishers);
+	EXPECT_EQ(16, o.config.subscribers);
+	EXPECT_EQ(16, o.config.held);
+	EXPECT_EQ(0, o.config.history);
+	EXPECT_EQ(1 << 20, o.config.pool);
+	EXPECT_EQ(1 << 20, o.config.pool_limit);
+	st = stat_of(fd);
+	EXPECT_EQ(0, memcmp(&st.config, &o.config, sizeof(st.config)));
+	EXPECT_EQ(0600, st.mode);
+	EXPECT_EQ(geteuid(), st.uid);
+	EXPECT_EQ(getegid(), st.gid);
+	EXPECT_EQ(8, st.name_len);
+	EXPECT_EQ(0, memcmp(st.name, o.name, sizeof(st.name)));
+	EXPECT_GE(now_ns(), st.created);
+	EXPECT_LT(now_ns() - 60 * NSEC_PER_SEC, st.created);
+	EXPECT_EQ(0, st.publishers + st.subscribers + st.left + st.fds);
+	EXPECT_EQ(0, st.messages + st.pool);
+}
+
+TEST(config_is_the_makers)
+{
+	struct sluice_open o = good_open();
+	struct sluice_config cfg = {
+		.pattern = SLUICE_BROADCAST, .policy = SLUICE_EVICT,
+		.slots = 32, .publishers = 3, .subscribers = 5, .held = 7,
+		.history = 9, .pool = 8192, .pool_limit = 5 * 4096,
+	};
+	int fd, again;
+
+	o.config = cfg;
+	fd = call(device(), SLUICE_IOC_OPEN, &o);
+	ASSERT_LE(0, fd);
+	o = good_open();
+	o.flags = SLUICE_OPEN_CREATE;
+	o.config.slots = 64;
+	again = call(device(), SLUICE_IOC_OPEN, &o);
+	ASSERT_LE(0, again);
+	EXPECT_EQ(0, o.created);
+	EXPECT_EQ(0, memcmp(&cfg, &o.config, sizeof(cfg)));
+	EXPECT_EQ(stat_of(fd).id, stat_of(again).id);
+}
+
+/* The areas are where the layouts say, large enough for what is in them. */
+TEST(join_layouts)
+{
+	struct sluice_config cfg = {
+		.slots = 64, .publishers = 3, .subscribers = 5, .held = 7,
+	};
+	int ch = make_channel(NULL, &cfg), fd;
+	struct sluice_join j;
+
+	ASSERT_LE(0, ch);
+	fd = join_full(ch, SLUICE_PUBLISHER, 0, 0, &j);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(64, j.lane.slots);
+	EXPECT_LE(sizeof(struct sluice_slot), j.lane.slot_size);
+	EXPECT_LE(sizeof(struct sluice_lane), j.lane.slots_offset);
+	EXPECT_LE(j.lane.slots_offset + 64 * j.lane.slot_size, j.lane.size);
+	EXPECT_EQ(1, j.lane.segments);
+	EXPECT_EQ(0, j.cursor.size);
+	EXPECT_EQ(64, j.config.slots);
+	EXPECT_EQ(0, j.members.resv);
+	EXPECT_LE(sizeof(struct sluice_member), j.members.member_size);
+	EXPECT_LE(sizeof(struct sluice_members), j.members.publishers_offset);
+	EXPECT_LE(j.members.publishers_offset + 3 * j.members.member_size,
+		  j.members.subscribers_offset);
+	EXPECT_LE(j.members.subscribers_offset + 5 * j.members.member_size,
+		  j.members.size);
+	fd = join_full(ch, SLUICE_SUBSCRIBER, 0, 0, &j);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, j.lane.size);
+	EXPECT_EQ(3, j.cursor.lanes);
+	EXPECT_LE(7, j.cursor.pins);
+	EXPECT_LE(sizeof(struct sluice_cursor), j.cursor.lanes_offset);
+	EXPECT_LE(j.cursor.lanes_offset + 3 * sizeof(struct sluice_cursor_lane),
+		  j.cursor.pins_offset);
+	EXPECT_LE(j.cursor.pins_offset + j.cursor.pins * 8, j.cursor.size);
+}
+
+/* LIST pages through the names in byte order, each once. */
+TEST(list_pages)
+{
+	int n = 40, i, seen = 0, before = count_names();
+	struct sluice_stat st[7] = { };
+	struct sluice_list l = { .entries = (uintptr_t)st };
+	char name[16], last[16] = "";
+
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "page-%03d", (i * 17) % n);
+		ASSERT_LE(0, make_channel(name, NULL));
+	}
+	EXPECT_EQ(before + n, count_names());
+	do {
+		l.count = ARRAY(st);
+		ASSERT_EQ(0, call(device(), SLUICE_IOC_LIST, &l));
+		for (i = 0; i < l.count; i++) {
+			if (st[i].name_len != 8 || memcmp(st[i].name, "page-", 5))
+				continue;
+			memcpy(name, st[i].name, 8);
+			name[8] = 0;
+			EXPECT_LT(0, strcmp(name, last));
+			strcpy(last, name);
+			seen++;
+		}
+	} while (l.count);
+	EXPECT_EQ(n, seen);
+}
+
+TEST_HARNESS_MAIN
