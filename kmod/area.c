@@ -9,7 +9,9 @@
  * the memory cgroup as allocated.
  */
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/memcontrol.h>
+#include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -17,6 +19,15 @@
 #include "area.h"
 #include "compat.h"
 #include "quota.h"
+
+/*
+ * What a mapping shows as its file: nothing can be done with it. Were it the
+ * shmem file as it comes, remap_file_pages() would map it anew past our ->mmap,
+ * and a reader become a writer.
+ */
+static const struct file_operations area_fops = {
+	.owner = THIS_MODULE,
+};
 
 static struct sluice_area *area_new(struct sluice_user *user, size_t size)
 {
@@ -84,6 +95,8 @@ struct sluice_area *sluice_area_new_shmem(struct sluice_user *user,
 		sluice_area_put(area);
 		return ERR_CAST(shmem);
 	}
+	__module_get(THIS_MODULE);
+	shmem->f_op = &area_fops;
 	area->shmem = shmem;
 	area->memcg = get_mem_cgroup_from_mm(current->mm);
 	return area;

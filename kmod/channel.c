@@ -345,11 +345,11 @@ static long list_one(struct sluice_list *list, struct sluice_channel *channel,
 	struct sluice_stat __user *to = u64_to_user_ptr(list->entries);
 	struct sluice_stat stat;
 
-	list->after_len = channel->name.len;
-	memcpy(list->after, channel->name.bytes, SLUICE_NAME_MAX);
 	if (!channel_permits(channel, SLUICE_READ) &&
 	    !channel_permits(channel, SLUICE_WRITE))
 		return 0;
+	list->after_len = channel->name.len;
+	memcpy(list->after, channel->name.bytes, SLUICE_NAME_MAX);
 	sluice_channel_stat(channel, &stat);
 	return copy_to_user(to + written, &stat, sizeof(stat)) ? -EFAULT : 1;
 }
@@ -359,15 +359,21 @@ long sluice_channel_list(struct sluice_call *call)
 	struct net *net = current->nsproxy->net_ns;
 	struct sluice_list *list = &call->list;
 	struct sluice_channel *channel;
+	struct sluice_name seen = {};
 	u32 written = 0;
 	long ret;
 
 	if (!list->count || list->after_len > SLUICE_NAME_MAX)
 		return -EINVAL;
+	/* The caller is not told of names it may not see, so not list->after. */
+	seen.len = list->after_len;
+	memcpy(seen.bytes, list->after, SLUICE_NAME_MAX);
 	while (written < list->count) {
-		channel = sluice_name_next(net, list->after, list->after_len);
+		channel = sluice_name_next(net, seen.bytes, seen.len);
 		if (!channel)
 			break;
+		seen.len = channel->name.len;
+		memcpy(seen.bytes, channel->name.bytes, SLUICE_NAME_MAX);
 		ret = list_one(list, channel, written);
 		sluice_channel_put(channel);
 		if (ret < 0)

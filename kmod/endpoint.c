@@ -263,6 +263,7 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 		channel->publisher_count++;
 		channel->last_publisher = ep->generation;
 		sluice_endpoint_entry(ep)->room = sluice_publisher(ep)->room;
+		sluice_subscriber_place_taken(channel, index);
 	} else {
 		ep->had_peer = channel->publisher_count || channel->left_count;
 		channel->subscriber_count++;
@@ -497,7 +498,7 @@ static long endpoint_detach(struct sluice_call *call)
 	peer = sluice_endpoint_at(channel, other, detach->index);
 	if (peer && peer->generation == detach->generation) {
 		if (ep->role == SLUICE_SUBSCRIBER)
-			sluice_subscriber_due_done(sluice_subscriber(ep),
+			sluice_subscriber_detached(sluice_subscriber(ep),
 						   sluice_publisher(peer));
 		ret = 0;
 	}
@@ -543,33 +544,44 @@ static long endpoint_segment(struct sluice_call *call)
 	return ret;
 }
 
+static struct sluice_endpoint *map_peer(struct sluice_endpoint *ep, u32 index)
+{
+	u32 other = sluice_endpoint_other(ep->role);
+
+	lockdep_assert_held(&ep->channel->lock);
+	return index < sluice_endpoint_places(ep->channel, other) ?
+		ep->peers[index] : NULL;
+}
+
+static struct sluice_area *map_segment(struct sluice_endpoint *ep, u32 segment)
+{
+	if (!ep || ep->role != SLUICE_PUBLISHER ||
+	    segment >= sluice_publisher(ep)->segment_count)
+		return NULL;
+	return sluice_publisher(ep)->segments[segment];
+}
+
 static struct sluice_area *map_area(struct sluice_endpoint *ep, u64 pgoff)
 {
 	u32 segment = pgoff & 0xff, index = pgoff >> 8 & 0xffff;
-	u32 other = sluice_endpoint_other(ep->role);
-	struct sluice_endpoint *peer = ep;
+	struct sluice_endpoint *peer;
 
 	lockdep_assert_held(&ep->channel->lock);
 	switch (pgoff >> 24) {
 	case MAP_MEMBERS:
-		return ep->channel->area;
+		return index || segment ? NULL : ep->channel->area;
 	case MAP_OWN:
-		return ep->area;
+		return index || segment ? NULL : ep->area;
 	case MAP_PEER:
+		peer = map_peer(ep, index);
+		return segment || !peer ? NULL : peer->area;
+	case MAP_OWN_SEGMENT:
+		return index == ep->index ? map_segment(ep, segment) : NULL;
 	case MAP_PEER_SEGMENT:
-		if (index >= sluice_endpoint_places(ep->channel, other))
-			return NULL;
-		peer = ep->peers[index];
-		break;
+		return map_segment(map_peer(ep, index), segment);
+	default:
+		return NULL;
 	}
-	if (!peer)
-		return NULL;
-	if (pgoff >> 24 == MAP_PEER)
-		return peer->area;
-	if (pgoff >> 24 > MAP_PEER_SEGMENT || peer->role != SLUICE_PUBLISHER ||
-	    segment >= sluice_publisher(peer)->segment_count)
-		return NULL;
-	return sluice_publisher(peer)->segments[segment];
 }
 
 /* The ring or cursor is mapped: the endpoint is this process's from now on. */
@@ -593,8 +605,6 @@ static int endpoint_mmap(struct file *file, struct vm_area_struct *vma)
 	struct sluice_area *area;
 	int ret;
 
-	if (kind == MAP_OWN_SEGMENT && ep->role != SLUICE_PUBLISHER)
-		return -EINVAL;
 	mutex_lock(&channel->lock);
 	area = map_area(ep, vma->vm_pgoff);
 	if (!area)

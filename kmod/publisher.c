@@ -411,6 +411,29 @@ static long publisher_grow(struct sluice_call *call)
 	return ret;
 }
 
+static struct sluice_subscriber *
+laggard_find(struct sluice_publisher *pub, const struct sluice_evict *evict)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_subscriber *sub;
+
+	lockdep_assert_held(&channel->lock);
+	if (evict->index == SLUICE_EVICT_CLAIMANT) {
+		sub = sluice_subscriber_claimant(pub);
+		if (!sub)
+			return ERR_PTR(-ENOENT);
+	} else {
+		sub = sluice_deref(channel,
+				   channel->subscribers[evict->index]);
+		if (!sub || sub->ep.generation != evict->generation)
+			return ERR_PTR(-ESTALE);
+	}
+	if (sub->policy != SLUICE_EVICT)
+		return ERR_PTR(-EPERM);
+	sluice_endpoint_get(&sub->ep);
+	return sub;
+}
+
 static long publisher_evict(struct sluice_call *call)
 {
 	struct sluice_publisher *pub =
@@ -418,21 +441,21 @@ static long publisher_evict(struct sluice_call *call)
 	struct sluice_channel *channel = pub->ep.channel;
 	struct sluice_evict *evict = &call->evict;
 	struct sluice_subscriber *sub;
-	long ret = 0;
 
-	if (evict->resv || evict->index >= channel->config.subscribers)
+	if (evict->resv)
 		return -EINVAL;
+	if (evict->index == SLUICE_EVICT_CLAIMANT) {
+		if (!sluice_is_queue(channel) || evict->generation)
+			return -EINVAL;
+		sluice_subscriber_reap_all(channel);
+	} else if (evict->index >= channel->config.subscribers) {
+		return -EINVAL;
+	}
 	mutex_lock(&channel->lock);
-	sub = sluice_deref(channel, channel->subscribers[evict->index]);
-	if (!sub || sub->ep.generation != evict->generation)
-		ret = -ESTALE;
-	else if (sub->policy != SLUICE_EVICT)
-		ret = -EPERM;
-	else
-		sluice_endpoint_get(&sub->ep);
+	sub = laggard_find(pub, evict);
 	mutex_unlock(&channel->lock);
-	if (ret)
-		return ret;
+	if (IS_ERR(sub))
+		return PTR_ERR(sub);
 	sluice_endpoint_leave(&sub->ep, SLUICE_LEFT_EVICTED);
 	sluice_endpoint_put(&sub->ep);
 	return 0;

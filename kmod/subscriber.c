@@ -50,10 +50,12 @@ static int subscriber_books(struct sluice_subscriber *sub)
 {
 	struct sluice_config *config = &sub->ep.channel->config;
 
-	sub->due = kvcalloc(BITS_TO_LONGS(config->publishers), sizeof(long),
-			    GFP_KERNEL_ACCOUNT);
+	size_t words = BITS_TO_LONGS(config->publishers);
+
+	sub->due = kvcalloc(2 * words, sizeof(long), GFP_KERNEL_ACCOUNT);
 	if (!sub->due)
 		return -ENOMEM;
+	sub->detached = sub->due + words;
 	if (!sluice_is_queue(sub->ep.channel))
 		return 0;
 	sub->claimed = kvcalloc(config->held, sizeof(*sub->claimed),
@@ -126,7 +128,8 @@ long sluice_subscriber_join(struct sluice_call *call,
 }
 
 /*
- * What is there to read.
+ * What is there to read. A lane that the subscriber has not begun is readable
+ * as soon as something was published there: it shall begin it.
  */
 static bool lane_readable(const struct sluice_subscriber *sub,
 			  const struct sluice_publisher *pub)
@@ -135,10 +138,12 @@ static bool lane_readable(const struct sluice_subscriber *sub,
 	u64 position = READ_ONCE(lane->head);
 	u32 slot = position & (sub->ep.channel->config.slots - 1);
 
+	if (test_bit(pub->ep.index, sub->detached))
+		return false;
+	if (READ_ONCE(lane->generation) != pub->ep.generation)
+		return READ_ONCE(pub->lane->head);
 	/* A1, pairs with R1. Overwritten is readable too: as a loss. */
-	return READ_ONCE(lane->generation) == pub->ep.generation &&
-		smp_load_acquire(&pub->slots[slot].seq) >=
-		SLUICE_SEQ(position);
+	return smp_load_acquire(&pub->slots[slot].seq) >= SLUICE_SEQ(position);
 }
 
 static bool lane_claimable(const struct sluice_publisher *pub)
@@ -222,6 +227,13 @@ static long subscriber_wait(struct sluice_call *call)
 		return -EINVAL;
 	ret = sluice_endpoint_sleep(&sub->ep, wait->deadline, subscriber_ready,
 				    0);
+	if (!ret) {
+		rcu_read_lock();
+		if (subscriber_alone(sub) && !subscriber_notices(sub) &&
+		    !subscriber_readable(sub))
+			ret = -EPIPE;
+		rcu_read_unlock();
+	}
 	return subscriber_state(sub) ?: ret;
 }
 
@@ -289,19 +301,39 @@ void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 	lockdep_assert_held(&sub->ep.channel->lock);
 	if (sluice_is_queue(sub->ep.channel) || sub->ep.state != SLUICE_ACTIVE)
 		return;
-	if (READ_ONCE(sub->lanes[index].generation) == pub->ep.generation ?
-	    !lane_readable(sub, pub) : !READ_ONCE(pub->lane->head))
+	if (!lane_readable(sub, pub))
 		return;
 	__set_bit(index, sub->due);
 	pub->due++;
 }
 
-void sluice_subscriber_due_done(struct sluice_subscriber *sub,
-				struct sluice_publisher *pub)
+static void due_done(struct sluice_subscriber *sub,
+		     struct sluice_publisher *pub)
 {
 	lockdep_assert_held(&sub->ep.channel->lock);
 	if (__test_and_clear_bit(pub->ep.index, sub->due))
 		sluice_publisher_due_done(pub);
+}
+
+void sluice_subscriber_detached(struct sluice_subscriber *sub,
+				struct sluice_publisher *pub)
+{
+	lockdep_assert_held(&sub->ep.channel->lock);
+	set_bit(pub->ep.index, sub->detached);
+	due_done(sub, pub);
+}
+
+void sluice_subscriber_place_taken(struct sluice_channel *channel, u32 index)
+{
+	struct sluice_subscriber *sub;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	for (i = 0; i < channel->config.subscribers; i++) {
+		sub = sluice_deref(channel, channel->subscribers[i]);
+		if (sub)
+			clear_bit(index, sub->detached);
+	}
 }
 
 /*
@@ -395,6 +427,36 @@ void sluice_subscriber_reap_all(struct sluice_channel *channel)
 	}
 	mutex_unlock(&channel->claims_lock);
 	reaped(channel, rejected);
+}
+
+static bool has_claimed(const struct sluice_subscriber *sub,
+			const struct sluice_publisher *pub, u64 position)
+{
+	u32 pin;
+
+	for (pin = 0; pin < sub->ep.channel->config.held; pin++)
+		if (sub->claimed[pin].tag && sub->claimed[pin].pub == pub &&
+		    sub->claimed[pin].position == position)
+			return true;
+	return false;
+}
+
+struct sluice_subscriber *
+sluice_subscriber_claimant(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_subscriber *sub, *found = NULL;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	mutex_lock(&channel->claims_lock);
+	for (i = 0; i < channel->config.subscribers && !found; i++) {
+		sub = sluice_deref(channel, channel->subscribers[i]);
+		if (sub && has_claimed(sub, pub, pub->claims.done))
+			found = sub;
+	}
+	mutex_unlock(&channel->claims_lock);
+	return found;
 }
 
 static u32 free_pin(const struct sluice_subscriber *sub, u32 from)
@@ -546,7 +608,7 @@ static void leave_due(struct sluice_subscriber *sub)
 	for_each_set_bit(i, sub->due, channel->config.publishers) {
 		pub = sluice_deref(channel, channel->publishers[i]);
 		if (pub)
-			sluice_subscriber_due_done(sub, pub);
+			due_done(sub, pub);
 	}
 }
 

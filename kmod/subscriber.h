@@ -28,6 +28,7 @@ struct sluice_claimed {
  * @pins: what it says it holds or has acknowledged, untrusted
  * @policy: enum sluice_policy
  * @due: broadcast: places of left publishers it may still read; channel->lock
+ * @detached: places of publishers it wants no more of; likewise
  * @claimed: queue: by pin; channel->claims_lock
  * @claimed_count: likewise
  * @last_tag: likewise
@@ -39,6 +40,7 @@ struct sluice_subscriber {
 	u64 *pins;
 	u32 policy;
 	unsigned long *due;
+	unsigned long *detached;
 	struct sluice_claimed *claimed;
 	u32 claimed_count;
 	u64 last_tag;
@@ -66,9 +68,12 @@ void sluice_subscriber_left(struct sluice_subscriber *sub);
 void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 				 struct sluice_publisher *pub);
 
-/* Done with a left publisher. channel->lock. */
-void sluice_subscriber_due_done(struct sluice_subscriber *sub,
+/* @sub wants no more of @pub. channel->lock. */
+void sluice_subscriber_detached(struct sluice_subscriber *sub,
 				struct sluice_publisher *pub);
+
+/* A new publisher has this place. channel->lock. */
+void sluice_subscriber_place_taken(struct sluice_channel *channel, u32 index);
 
 /* Wake those that sleep for messages; of a queue as many as there are. */
 void sluice_subscriber_wake(struct sluice_channel *channel, u32 count);
@@ -76,6 +81,10 @@ void sluice_subscriber_wake(struct sluice_channel *channel, u32 count);
 /* Take notice of what was acknowledged, by one or by all. */
 void sluice_subscriber_reap(struct sluice_subscriber *sub);
 void sluice_subscriber_reap_all(struct sluice_channel *channel);
+
+/* Who has claimed the oldest unfinished message of @pub. channel->lock. */
+struct sluice_subscriber *
+sluice_subscriber_claimant(struct sluice_publisher *pub);
 
 u64 sluice_subscriber_lag(struct sluice_subscriber *sub);
 

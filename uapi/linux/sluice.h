@@ -335,10 +335,12 @@ struct sluice_segment {
  * @deadline: CLOCK_MONOTONIC nanoseconds; SLUICE_NO_DEADLINE for none
  * @room: publishers: sleep while the member's room count is this one
  *
- * A subscriber sleeps until a message can be received (or claimed), the
- * membership differs from the cursor's member_seen, or, unless
- * SLUICE_JOIN_STAY, no publisher is left. A publisher must have called
- * SLUICE_IOC_ARM and looked again before it sleeps.
+ * A subscriber sleeps until a message can be received (or claimed), or the
+ * membership differs from the cursor's member_seen; EPIPE if, without
+ * SLUICE_JOIN_STAY, there has been a publisher since it joined, none is left,
+ * and there is nothing to receive. A lane that is not begun counts as soon as
+ * something was published in it, one that was detached never. A publisher must
+ * have called SLUICE_IOC_ARM and looked again before it sleeps.
  */
 struct sluice_wait {
 	__u32 flags;
@@ -399,11 +401,14 @@ struct sluice_peer {
 	__u8 comm[16];
 };
 
+/* Of a queue: whoever has claimed the publisher's oldest unfinished message. */
+#define SLUICE_EVICT_CLAIMANT	(~0U)
+
 /**
  * struct sluice_evict - detach a laggard (SLUICE_IOC_EVICT)
- * @index: the subscriber's place
+ * @index: the subscriber's place, or SLUICE_EVICT_CLAIMANT
  * @resv: zero
- * @generation: the subscriber's
+ * @generation: the subscriber's, 0 with SLUICE_EVICT_CLAIMANT
  *
  * For publishers, of subscribers whose policy is SLUICE_EVICT.
  */
