@@ -24,7 +24,7 @@ static const struct sluice_ioctl *call_find(const struct sluice_ioctl *table,
 
 int sluice_call_reply(struct sluice_call *call)
 {
-	if (!call->replied && copy_to_user(call->user, &call->info, call->size))
+	if (!call->replied && copy_to_user(call->user, &call->arg, call->size))
 		return -EFAULT;
 	call->replied = true;
 	return 0;
@@ -46,7 +46,7 @@ long sluice_call_run(const struct sluice_ioctl *table, size_t count,
 		return -ENOTTY;
 	ksize = _IOC_SIZE(ioctl->cmd);
 	if (ksize) {
-		ret = copy_struct_from_user(&call.info, ksize, call.user,
+		ret = copy_struct_from_user(&call.arg, ksize, call.user,
 					    call.size);
 		if (ret)
 			return ret;

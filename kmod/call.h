@@ -11,6 +11,7 @@
  * @user: the caller's structure
  * @size: bytes of it, from the ioctl number
  * @replied: the reply has been copied out
+ * @arg: the structure, as this module has it
  */
 struct sluice_call {
 	struct file *file;
@@ -35,7 +36,7 @@ struct sluice_call {
 		struct sluice_fds fds;
 		struct sluice_claims claims;
 		struct sluice_fd_take fd_take;
-	};
+	} arg;
 };
 
 /**

@@ -2,9 +2,10 @@
 /*
  * Channels: making, finding, permission, and telling about them.
  *
- * A channel lives as long as a descriptor of it, of one of its endpoints, or a
- * left publisher's messages that somebody may still read (which ends with the
- * subscribers, so with descriptors too).
+ * A channel can be used as long as there is a descriptor of it or of one of its
+ * endpoints. With the last of them goes its name, and what publishers left
+ * behind: nobody could attach that any more. The object itself goes with the
+ * last endpoint that a mapping or a claim still refers to.
  *
  * Locks, outermost first: mmap_lock (in ->mmap and vm_ops->close);
  * channel->lock; channel->claims_lock; publisher->room_lock (spin) and the
@@ -71,16 +72,21 @@ static void channel_free(struct sluice_channel *channel)
 
 static void channel_release_ref(struct kref *ref)
 {
-	struct sluice_channel *channel =
-		container_of(ref, struct sluice_channel, ref);
-
-	sluice_name_remove(channel);
-	channel_free(channel);
+	channel_free(container_of(ref, struct sluice_channel, ref));
 }
 
 void sluice_channel_put(struct sluice_channel *channel)
 {
 	kref_put(&channel->ref, channel_release_ref);
+}
+
+void sluice_channel_unuse(struct sluice_channel *channel)
+{
+	if (!atomic_dec_and_test(&channel->files))
+		return;
+	sluice_name_remove(channel);
+	sluice_publisher_abandon_all(channel);
+	sluice_channel_put(channel);
 }
 
 static bool config_value(u32 *value, u32 fallback, u32 max)
@@ -148,6 +154,7 @@ static struct sluice_channel *channel_alloc(const struct sluice_config *config)
 	if (!channel)
 		return NULL;
 	kref_init(&channel->ref);
+	atomic_set(&channel->files, 1);
 	mutex_init(&channel->lock);
 	mutex_init(&channel->claims_lock);
 	init_waitqueue_head(&channel->readers);
@@ -250,14 +257,15 @@ static struct file *channel_file(struct sluice_channel *channel, u32 access)
 	chf = kmalloc(sizeof(*chf), GFP_KERNEL_ACCOUNT);
 	if (!chf)
 		return ERR_PTR(-ENOMEM);
+	atomic_inc(&channel->files);
 	chf->channel = channel;
 	chf->access = access;
 	file = anon_inode_getfile("[sluice-channel]", &channel_fops, chf,
 				  O_RDWR);
-	if (IS_ERR(file))
+	if (IS_ERR(file)) {
 		kfree(chf);
-	else
-		sluice_channel_get(channel);
+		sluice_channel_unuse(channel);
+	}
 	return file;
 }
 
@@ -278,7 +286,10 @@ static int open_check(const struct sluice_open *open)
 	return sluice_name_valid(open->name, open->name_len) ? 0 : -EINVAL;
 }
 
-/* Find the channel, or make it; another may do either at the same time. */
+/*
+ * Find the channel, or make it; another may do either at the same time. The
+ * caller has its use of it.
+ */
 static struct sluice_channel *channel_find_or_new(struct sluice_open *open)
 {
 	struct net *net = current->nsproxy->net_ns;
@@ -294,7 +305,7 @@ static struct sluice_channel *channel_find_or_new(struct sluice_open *open)
 							    open->name_len) :
 					   NULL;
 		if (channel && open->flags & SLUICE_OPEN_EXCL) {
-			sluice_channel_put(channel);
+			sluice_channel_unuse(channel);
 			return ERR_PTR(-EEXIST);
 		}
 		if (channel)
@@ -308,7 +319,7 @@ static struct sluice_channel *channel_find_or_new(struct sluice_open *open)
 		if (!open->name_len || !sluice_name_add(net, channel))
 			return channel;
 		open->created = 0;
-		sluice_channel_put(channel);
+		sluice_channel_unuse(channel);
 		if (signal_pending(current))
 			return ERR_PTR(-ERESTARTSYS);
 	}
@@ -316,7 +327,7 @@ static struct sluice_channel *channel_find_or_new(struct sluice_open *open)
 
 long sluice_channel_open(struct sluice_call *call)
 {
-	struct sluice_open *open = &call->open;
+	struct sluice_open *open = &call->arg.open;
 	struct sluice_channel *channel;
 	struct file *file;
 	int ret = open_check(open);
@@ -328,12 +339,12 @@ long sluice_channel_open(struct sluice_call *call)
 	if (IS_ERR(channel))
 		return PTR_ERR(channel);
 	if (!open->created && !channel_permits(channel, open->access)) {
-		sluice_channel_put(channel);
+		sluice_channel_unuse(channel);
 		return -EACCES;
 	}
 	open->config = channel->config;
 	file = channel_file(channel, open->access);
-	sluice_channel_put(channel);
+	sluice_channel_unuse(channel);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	return sluice_call_fd(call, file);
@@ -357,7 +368,7 @@ static long list_one(struct sluice_list *list, struct sluice_channel *channel,
 long sluice_channel_list(struct sluice_call *call)
 {
 	struct net *net = current->nsproxy->net_ns;
-	struct sluice_list *list = &call->list;
+	struct sluice_list *list = &call->arg.list;
 	struct sluice_channel *channel;
 	struct sluice_name seen = {};
 	u32 written = 0;
@@ -375,7 +386,7 @@ long sluice_channel_list(struct sluice_call *call)
 		seen.len = channel->name.len;
 		memcpy(seen.bytes, channel->name.bytes, SLUICE_NAME_MAX);
 		ret = list_one(list, channel, written);
-		sluice_channel_put(channel);
+		sluice_channel_unuse(channel);
 		if (ret < 0)
 			return ret;
 		written += ret;
@@ -460,7 +471,7 @@ static long channel_stat(struct sluice_call *call)
 {
 	struct channel_file *chf = call->file->private_data;
 
-	sluice_channel_stat(chf->channel, &call->stat);
+	sluice_channel_stat(chf->channel, &call->arg.stat);
 	return 0;
 }
 
@@ -468,16 +479,16 @@ static long channel_peer(struct sluice_call *call)
 {
 	struct channel_file *chf = call->file->private_data;
 
-	return sluice_channel_peer(chf->channel, &call->peer);
+	return sluice_channel_peer(chf->channel, &call->arg.peer);
 }
 
 static long channel_restrict(struct sluice_call *call)
 {
 	struct channel_file *chf = call->file->private_data;
-	u32 access = call->restrict_.access;
+	u32 access = call->arg.restrict_.access;
 	struct file *file;
 
-	if (call->restrict_.resv || !access)
+	if (call->arg.restrict_.resv || !access)
 		return -EINVAL;
 	if (access & ~chf->access)
 		return access & ~(SLUICE_READ | SLUICE_WRITE) ? -EINVAL :
@@ -491,7 +502,7 @@ static long channel_restrict(struct sluice_call *call)
 static long channel_join(struct sluice_call *call)
 {
 	struct channel_file *chf = call->file->private_data;
-	struct sluice_join *join = &call->join;
+	struct sluice_join *join = &call->arg.join;
 
 	if (join->flags & ~SLUICE_JOIN_STAY)
 		return -EINVAL;
@@ -527,7 +538,7 @@ static int channel_release(struct inode *inode, struct file *file)
 {
 	struct channel_file *chf = file->private_data;
 
-	sluice_channel_put(chf->channel);
+	sluice_channel_unuse(chf->channel);
 	kfree(chf);
 	return 0;
 }

@@ -19,7 +19,9 @@ struct sluice_user;
 
 /**
  * struct sluice_channel - a place where messages move
- * @ref: one for each file and endpoint
+ * @ref: one for all files together, one for each endpoint
+ * @files: descriptors of the channel and of its endpoints: while there is one
+ *	it can be used
  * @id: unique
  * @created: monotonic nanoseconds
  * @config: fixed, checked
@@ -50,6 +52,7 @@ struct sluice_user;
  */
 struct sluice_channel {
 	struct kref ref;
+	atomic_t files;
 	u64 id;
 	u64 created;
 	struct sluice_config config;
@@ -83,11 +86,6 @@ struct sluice_channel {
 	rcu_dereference_check(p, lockdep_is_held(&(channel)->lock) || \
 			      lockdep_is_held(&(channel)->claims_lock))
 
-static inline bool sluice_channel_get_alive(struct sluice_channel *channel)
-{
-	return kref_get_unless_zero(&channel->ref);
-}
-
 static inline struct sluice_channel *
 sluice_channel_get(struct sluice_channel *channel)
 {
@@ -96,6 +94,14 @@ sluice_channel_get(struct sluice_channel *channel)
 }
 
 void sluice_channel_put(struct sluice_channel *channel);
+
+/* Use it like a file does. Return: false if the last one has gone. */
+static inline bool sluice_channel_use(struct sluice_channel *channel)
+{
+	return atomic_inc_not_zero(&channel->files);
+}
+
+void sluice_channel_unuse(struct sluice_channel *channel);
 
 bool sluice_is_channel(struct file *file);
 

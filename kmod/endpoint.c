@@ -283,8 +283,10 @@ struct file *sluice_endpoint_enter(struct sluice_endpoint *ep)
 	struct file *file;
 	int ret;
 
+	atomic_inc(&ep->channel->files);
 	file = anon_inode_getfile(name, &endpoint_fops, ep, O_RDWR);
 	if (IS_ERR(file)) {
+		sluice_channel_unuse(ep->channel);
 		sluice_endpoint_put(ep);
 		return file;
 	}
@@ -383,6 +385,7 @@ void sluice_endpoint_leave(struct sluice_endpoint *ep, u32 reason)
 			sluice_publisher_left(sluice_publisher(ep));
 		else
 			sluice_subscriber_left(sluice_subscriber(ep));
+		peers_drop(ep);
 		sluice_endpoint_changed(channel);
 	}
 	mutex_unlock(&channel->lock);
@@ -406,9 +409,9 @@ static int endpoint_release(struct inode *inode, struct file *file)
 			sluice_endpoint_vacate(ep);
 			sluice_endpoint_changed(channel);
 		}
-		peers_drop(ep);
 		mutex_unlock(&channel->lock);
 	}
+	sluice_channel_unuse(channel);
 	sluice_endpoint_put(ep);
 	return 0;
 }
@@ -438,6 +441,7 @@ static long attach_locked(struct sluice_endpoint *ep,
 	lockdep_assert_held(&ep->channel->lock);
 	if (attach->index >= sluice_endpoint_places(ep->channel, other))
 		return -EINVAL;
+	/* An endpoint that left holds on to nobody's memory. */
 	if (ep->state != SLUICE_ACTIVE)
 		return ep->state == SLUICE_EVICTED ? -ECONNABORTED : -ESHUTDOWN;
 	peer = sluice_endpoint_at(ep->channel, other, attach->index);
@@ -463,7 +467,7 @@ static long attach_locked(struct sluice_endpoint *ep,
 static long endpoint_attach(struct sluice_call *call)
 {
 	struct sluice_endpoint *ep = call->file->private_data;
-	struct sluice_attach *attach = &call->attach;
+	struct sluice_attach *attach = &call->arg.attach;
 	long ret;
 
 	if (attach->resv)
@@ -480,7 +484,7 @@ static long endpoint_detach(struct sluice_call *call)
 {
 	struct sluice_endpoint *ep = call->file->private_data;
 	struct sluice_channel *channel = ep->channel;
-	struct sluice_detach *detach = &call->detach;
+	struct sluice_detach *detach = &call->arg.detach;
 	u32 other = sluice_endpoint_other(ep->role);
 	struct sluice_endpoint *peer;
 	long ret = -ESTALE;
@@ -523,7 +527,7 @@ static struct sluice_publisher *segment_publisher(struct sluice_endpoint *ep,
 static long endpoint_segment(struct sluice_call *call)
 {
 	struct sluice_endpoint *ep = call->file->private_data;
-	struct sluice_segment *segment = &call->segment;
+	struct sluice_segment *segment = &call->arg.segment;
 	struct sluice_publisher *pub;
 	long ret = 0;
 
@@ -601,7 +605,6 @@ static int endpoint_mmap(struct file *file, struct vm_area_struct *vma)
 	struct sluice_channel *channel = ep->channel;
 	u32 kind = vma->vm_pgoff >> 24;
 	bool own = kind == MAP_OWN || kind == MAP_OWN_SEGMENT;
-	bool write = vma->vm_flags & VM_WRITE;
 	struct sluice_area *area;
 	int ret;
 
@@ -611,12 +614,10 @@ static int endpoint_mmap(struct file *file, struct vm_area_struct *vma)
 		ret = -EINVAL;
 	else if (ep->state != SLUICE_ACTIVE)
 		ret = -ESHUTDOWN;
-	else if (write && own && kind != MAP_OWN && ep->mm != vma->vm_mm)
-		ret = -EACCES;
 	else
 		ret = sluice_map(vma, area, channel->map_file,
 				 own ? ep : NULL, kind == MAP_OWN);
-	if (!ret && write && kind == MAP_OWN)
+	if (!ret && vma->vm_flags & VM_WRITE && kind == MAP_OWN)
 		endpoint_bind(ep, vma->vm_mm);
 	mutex_unlock(&channel->lock);
 	return ret;
@@ -731,7 +732,7 @@ static long endpoint_stat(struct sluice_call *call)
 {
 	struct sluice_endpoint *ep = call->file->private_data;
 
-	sluice_channel_stat(ep->channel, &call->stat);
+	sluice_channel_stat(ep->channel, &call->arg.stat);
 	return 0;
 }
 
@@ -739,7 +740,7 @@ static long endpoint_peer(struct sluice_call *call)
 {
 	struct sluice_endpoint *ep = call->file->private_data;
 
-	return sluice_channel_peer(ep->channel, &call->peer);
+	return sluice_channel_peer(ep->channel, &call->arg.peer);
 }
 
 static const struct sluice_ioctl endpoint_ioctls[] = {

@@ -15,7 +15,7 @@
 
 static long device_info(struct sluice_call *call)
 {
-	call->info = (struct sluice_info) {
+	call->arg.info = (struct sluice_info) {
 		.abi_major = SLUICE_ABI_MAJOR,
 		.abi_minor = SLUICE_ABI_MINOR,
 		.slots_max = sluice_slots_max(),

@@ -101,7 +101,7 @@ static const struct vm_operations_struct map_ops = {
 };
 
 static int map_check(struct vm_area_struct *vma, struct sluice_area *area,
-		     struct sluice_endpoint *writer)
+		     struct sluice_endpoint *writer, bool binds)
 {
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
@@ -109,7 +109,7 @@ static int map_check(struct vm_area_struct *vma, struct sluice_area *area,
 		return -EINVAL;
 	if (!(vma->vm_flags & VM_WRITE))
 		return 0;
-	if (!writer)
+	if (!writer || (!binds && writer->mm != vma->vm_mm))
 		return -EACCES;
 	return atomic_cmpxchg(&area->written, 0, 1) ? -EBUSY : 0;
 }
@@ -124,7 +124,7 @@ int sluice_map(struct vm_area_struct *vma, struct sluice_area *area,
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return -ENOMEM;
-	ret = map_check(vma, area, writer);
+	ret = map_check(vma, area, writer, binds);
 	if (ret) {
 		kfree(map);
 		return ret;

@@ -18,7 +18,7 @@ struct vm_area_struct;
  * @binds: the end of this mapping is the end of @writer
  *
  * Return: 0; -EINVAL unless shared, whole and not executable; -EACCES for a
- * writable mapping of what is not the caller's; -EBUSY for a second writable one.
+ * writable mapping of what is not the caller's, or before the binding one; -EBUSY for a second writable one.
  */
 int sluice_map(struct vm_area_struct *vma, struct sluice_area *area,
 	       struct file *file, struct sluice_endpoint *writer, bool binds);

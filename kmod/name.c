@@ -71,7 +71,7 @@ struct sluice_channel *sluice_name_find(struct net *net, const u8 *bytes,
 			found = channel;
 		node = diff < 0 ? node->rb_left : node->rb_right;
 	}
-	if (found && !sluice_channel_get_alive(found))
+	if (found && !sluice_channel_use(found))
 		found = NULL;
 	mutex_unlock(&names_lock);
 	return found;
@@ -96,7 +96,7 @@ struct sluice_channel *sluice_name_next(struct net *net, const u8 *bytes,
 		}
 	}
 	for (; next && !found; next = rb_next(next))
-		if (sluice_channel_get_alive(names_channel(next)))
+		if (sluice_channel_use(names_channel(next)))
 			found = names_channel(next);
 	mutex_unlock(&names_lock);
 	return found;
@@ -129,7 +129,7 @@ again:
 				     other->name.len);
 		if (diff)
 			continue;
-		if (kref_read(&other->ref)) {
+		if (atomic_read(&other->files)) {
 			mutex_unlock(&names_lock);
 			return -EEXIST;
 		}

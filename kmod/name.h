@@ -28,11 +28,11 @@ void sluice_names_exit(void);
 /* Return: whether @bytes can be a name. */
 bool sluice_name_valid(const u8 *bytes, u32 len);
 
-/* Return: the channel of that name with a reference, or NULL. */
+/* Return: the channel of that name, in use, or NULL. */
 struct sluice_channel *sluice_name_find(struct net *net, const u8 *bytes,
 					u32 len);
 
-/* Return: the first channel whose name is beyond @bytes, or NULL. */
+/* Return: the first channel whose name is beyond @bytes, in use, or NULL. */
 struct sluice_channel *sluice_name_next(struct net *net, const u8 *bytes,
 					u32 len);
 

@@ -117,7 +117,7 @@ void sluice_publisher_layout(const struct sluice_publisher *pub,
 long sluice_publisher_join(struct sluice_call *call,
 			   struct sluice_channel *channel)
 {
-	struct sluice_join *join = &call->join;
+	struct sluice_join *join = &call->arg.join;
 	struct sluice_publisher *pub;
 	struct file *file;
 
@@ -167,7 +167,7 @@ static bool publisher_is_done(struct sluice_publisher *pub)
 	if (sluice_is_queue(channel))
 		return queue_is_done(pub);
 	return !pub->due && (!channel->config.history ||
-			     !READ_ONCE(pub->lane->head));
+			     !sluice_publisher_has_any(pub));
 }
 
 void sluice_publisher_left(struct sluice_publisher *pub)
@@ -226,29 +226,58 @@ int sluice_publisher_evict_history(struct sluice_channel *channel)
 	return index;
 }
 
-void sluice_publisher_sweep(struct sluice_channel *channel)
+static void sweep(struct sluice_channel *channel,
+		  bool (*over)(struct sluice_publisher *pub))
 {
 	struct sluice_publisher *pub;
 	bool changed = false;
 	u32 i;
 
-	mutex_lock(&channel->lock);
+	lockdep_assert_held(&channel->lock);
 	for (i = 0; i < channel->config.publishers; i++) {
 		pub = sluice_deref(channel, channel->publishers[i]);
-		if (!pub || pub->ep.state != SLUICE_LEFT ||
-		    !publisher_is_done(pub))
+		if (!pub || pub->ep.state != SLUICE_LEFT || !over(pub))
 			continue;
 		publisher_vacate(pub);
 		changed = true;
 	}
 	if (changed)
 		sluice_endpoint_changed(channel);
+}
+
+void sluice_publisher_sweep_locked(struct sluice_channel *channel)
+{
+	sweep(channel, publisher_is_done);
+}
+
+void sluice_publisher_sweep(struct sluice_channel *channel)
+{
+	mutex_lock(&channel->lock);
+	sweep(channel, publisher_is_done);
+	mutex_unlock(&channel->lock);
+}
+
+static bool publisher_is_nobodys(struct sluice_publisher *pub)
+{
+	return true;
+}
+
+void sluice_publisher_abandon_all(struct sluice_channel *channel)
+{
+	mutex_lock(&channel->lock);
+	sweep(channel, publisher_is_nobodys);
 	mutex_unlock(&channel->lock);
 }
 
 /*
  * Messages and room.
  */
+bool sluice_publisher_has_any(const struct sluice_publisher *pub)
+{
+	/* Not lane->head, which is stored later: it may have died in between. */
+	return smp_load_acquire(&pub->slots[0].seq);
+}
+
 bool sluice_publisher_has(const struct sluice_publisher *pub, u64 position)
 {
 	u32 slot = position & (pub->ep.channel->config.slots - 1);
@@ -303,7 +332,7 @@ static long publisher_wait(struct sluice_call *call)
 {
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
-	struct sluice_wait *wait = &call->wait;
+	struct sluice_wait *wait = &call->arg.wait;
 	long ret;
 
 	if (wait->flags || wait->resv || wait->deadline < 0)
@@ -318,9 +347,9 @@ static long publisher_wake(struct sluice_call *call)
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
 
-	if (call->wake.index)
+	if (call->arg.wake.index)
 		return -EINVAL;
-	sluice_subscriber_wake(pub->ep.channel, call->wake.count);
+	sluice_subscriber_wake(pub->ep.channel, call->arg.wake.count);
 	return 0;
 }
 
@@ -366,7 +395,7 @@ static int grow_add(struct sluice_publisher *pub, struct sluice_area *area)
 static long grow_locked(struct sluice_publisher *pub, struct sluice_call *call)
 {
 	u64 limit = pub->ep.channel->config.pool_limit;
-	struct sluice_segment *segment = &call->segment;
+	struct sluice_segment *segment = &call->arg.segment;
 	struct sluice_area *area;
 	long ret;
 
@@ -395,7 +424,7 @@ static long publisher_grow(struct sluice_call *call)
 {
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
-	struct sluice_segment *segment = &call->segment;
+	struct sluice_segment *segment = &call->arg.segment;
 	long ret;
 
 	if (!segment->size || segment->segment || segment->offset)
@@ -439,7 +468,7 @@ static long publisher_evict(struct sluice_call *call)
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
 	struct sluice_channel *channel = pub->ep.channel;
-	struct sluice_evict *evict = &call->evict;
+	struct sluice_evict *evict = &call->arg.evict;
 	struct sluice_subscriber *sub;
 
 	if (evict->resv)
@@ -486,13 +515,17 @@ static long publisher_drop(struct sluice_call *call)
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
 	struct sluice_channel *channel = pub->ep.channel;
-	struct sluice_drop *drop = &call->drop;
+	struct sluice_drop *drop = &call->arg.drop;
 	u32 count = min(drop->count, channel->config.slots);
 
 	if (drop->resv || !sluice_is_queue(channel))
 		return -EINVAL;
 	if (channel->config.policy != SLUICE_DROP_OLDEST)
 		return -EPERM;
+	/* What is dropped stays dropped: see first that the caller can be told. */
+	drop->count = 0;
+	if (copy_to_user(call->user, drop, call->size))
+		return -EFAULT;
 	mutex_lock(&channel->lock);
 	if (publisher_state(pub)) {
 		mutex_unlock(&channel->lock);
@@ -509,7 +542,7 @@ static long publisher_fds_attach(struct sluice_call *call)
 {
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
-	struct sluice_fds *fds = &call->fds;
+	struct sluice_fds *fds = &call->arg.fds;
 	s32 list[SLUICE_FDS_MAX];
 	long ret;
 
@@ -538,7 +571,7 @@ static long publisher_fds_release(struct sluice_call *call)
 {
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
-	struct sluice_fds *fds = &call->fds;
+	struct sluice_fds *fds = &call->arg.fds;
 	long ret;
 
 	if (!fds->count || fds->count > SLUICE_FDS_MAX || fds->resv ||

@@ -70,9 +70,16 @@ int sluice_publisher_evict_history(struct sluice_channel *channel);
 
 /* Give up the places of those that left and whose queue is done. */
 void sluice_publisher_sweep(struct sluice_channel *channel);
+void sluice_publisher_sweep_locked(struct sluice_channel *channel);
+
+/* Give up the places of all that left, read or not. */
+void sluice_publisher_abandon_all(struct sluice_channel *channel);
 
 /* There may be room: count it, wake it. */
 void sluice_publisher_wake_room(struct sluice_publisher *pub);
+
+/* Whether anything was ever published. RCU. */
+bool sluice_publisher_has_any(const struct sluice_publisher *pub);
 
 /* Whether the message at @position is published. RCU. */
 bool sluice_publisher_has(const struct sluice_publisher *pub, u64 position);

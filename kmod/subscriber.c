@@ -107,7 +107,7 @@ void sluice_subscriber_layout(const struct sluice_subscriber *sub,
 long sluice_subscriber_join(struct sluice_call *call,
 			    struct sluice_channel *channel)
 {
-	struct sluice_join *join = &call->join;
+	struct sluice_join *join = &call->arg.join;
 	u32 policy = join->policy ?: channel->config.policy;
 	struct sluice_subscriber *sub;
 	struct file *file;
@@ -141,7 +141,7 @@ static bool lane_readable(const struct sluice_subscriber *sub,
 	if (test_bit(pub->ep.index, sub->detached))
 		return false;
 	if (READ_ONCE(lane->generation) != pub->ep.generation)
-		return READ_ONCE(pub->lane->head);
+		return sluice_publisher_has_any(pub);
 	/* A1, pairs with R1. Overwritten is readable too: as a loss. */
 	return smp_load_acquire(&pub->slots[slot].seq) >= SLUICE_SEQ(position);
 }
@@ -220,7 +220,7 @@ static long subscriber_wait(struct sluice_call *call)
 {
 	struct sluice_subscriber *sub =
 		sluice_subscriber(call->file->private_data);
-	struct sluice_wait *wait = &call->wait;
+	struct sluice_wait *wait = &call->arg.wait;
 	long ret;
 
 	if (wait->flags || wait->resv || wait->room || wait->deadline < 0)
@@ -268,11 +268,29 @@ void sluice_subscriber_wake(struct sluice_channel *channel, u32 count)
 		  poll_to_key(EPOLLIN | EPOLLRDNORM));
 }
 
+static u64 lane_lag(const struct sluice_subscriber *sub,
+		    const struct sluice_publisher *pub)
+{
+	const struct sluice_cursor_lane *lane = &sub->lanes[pub->ep.index];
+	u64 head = READ_ONCE(pub->lane->head), read;
+
+	if (test_bit(pub->ep.index, sub->detached))
+		return 0;
+	if (READ_ONCE(lane->generation) == pub->ep.generation) {
+		read = READ_ONCE(lane->head);
+		return head > read ? head - read : 0;
+	}
+	/* Not begun: it will begin here. */
+	if (pub->ep.generation > sub->ep.generation)
+		return head;
+	return min_t(u64, head, sub->ep.channel->config.history);
+}
+
 u64 sluice_subscriber_lag(struct sluice_subscriber *sub)
 {
 	struct sluice_channel *channel = sub->ep.channel;
 	struct sluice_publisher *pub;
-	u64 lag = 0, head, read;
+	u64 lag = 0;
 	u32 i;
 
 	lockdep_assert_held(&channel->lock);
@@ -280,12 +298,8 @@ u64 sluice_subscriber_lag(struct sluice_subscriber *sub)
 		return 0;
 	for (i = 0; i < channel->config.publishers; i++) {
 		pub = sluice_deref(channel, channel->publishers[i]);
-		if (!pub || READ_ONCE(sub->lanes[i].generation) !=
-		    pub->ep.generation)
-			continue;
-		head = READ_ONCE(pub->lane->head);
-		read = READ_ONCE(sub->lanes[i].head);
-		lag += head > read ? head - read : 0;
+		if (pub)
+			lag += lane_lag(sub, pub);
 	}
 	return lag;
 }
@@ -499,7 +513,8 @@ static u32 claim_lane(struct sluice_subscriber *sub,
 	return n;
 }
 
-static u32 claim_locked(struct sluice_subscriber *sub,
+/* Return: how many, -EAGAIN if there is nothing. */
+static int claim_locked(struct sluice_subscriber *sub,
 			struct sluice_claim *out, u32 count)
 {
 	struct sluice_channel *channel = sub->ep.channel;
@@ -514,7 +529,7 @@ static u32 claim_locked(struct sluice_subscriber *sub,
 			n += claim_lane(sub, pub, out + n, count - n, &pin);
 	}
 	channel->claims_turn = (channel->claims_turn + i) % places;
-	return n;
+	return n ? n : -EAGAIN;
 }
 
 static long claim(struct sluice_subscriber *sub, struct sluice_claim *out,
@@ -531,7 +546,7 @@ static long claim(struct sluice_subscriber *sub, struct sluice_claim *out,
 		ret = -ENOBUFS;
 	else
 		ret = subscriber_state(sub) ?:
-			claim_locked(sub, out, count) ?: -EAGAIN;
+			claim_locked(sub, out, count);
 	mutex_unlock(&channel->claims_lock);
 	reaped(channel, rejected);
 	return ret;
@@ -555,7 +570,7 @@ static long subscriber_claim(struct sluice_call *call)
 {
 	struct sluice_subscriber *sub =
 		sluice_subscriber(call->file->private_data);
-	struct sluice_claims *claims = &call->claims;
+	struct sluice_claims *claims = &call->arg.claims;
 	struct sluice_claim *list;
 	long ret;
 	u32 count;
@@ -622,10 +637,12 @@ void sluice_subscriber_left(struct sluice_subscriber *sub)
 	mutex_lock(&channel->claims_lock);
 	WRITE_ONCE(sub->ep.state, evicted ? SLUICE_EVICTED : SLUICE_FREE);
 	mutex_unlock(&channel->claims_lock);
-	if (sluice_is_queue(channel))
+	if (sluice_is_queue(channel)) {
 		leave_claims(sub);
-	else
+		sluice_publisher_sweep_locked(channel);
+	} else {
 		leave_due(sub);
+	}
 	if (evicted)
 		sluice_endpoint_write_entry(&sub->ep);
 	else
@@ -639,12 +656,12 @@ static long subscriber_wake(struct sluice_call *call)
 	struct sluice_channel *channel = sub->ep.channel;
 	struct sluice_publisher *pub;
 
-	if (call->wake.index >= channel->config.publishers || call->wake.count)
+	if (call->arg.wake.index >= channel->config.publishers || call->arg.wake.count)
 		return -EINVAL;
 	if (sluice_is_queue(channel))
 		sluice_subscriber_reap(sub);
 	rcu_read_lock();
-	pub = rcu_dereference(channel->publishers[call->wake.index]);
+	pub = rcu_dereference(channel->publishers[call->arg.wake.index]);
 	if (pub)
 		sluice_publisher_wake_room(pub);
 	rcu_read_unlock();
@@ -656,7 +673,7 @@ static long subscriber_fd_take(struct sluice_call *call)
 	struct sluice_subscriber *sub =
 		sluice_subscriber(call->file->private_data);
 	struct sluice_channel *channel = sub->ep.channel;
-	struct sluice_fd_take *take = &call->fd_take;
+	struct sluice_fd_take *take = &call->arg.fd_take;
 	struct sluice_endpoint *peer;
 	struct file *file;
 	long ret;
