@@ -198,7 +198,7 @@ static int channel_memory(struct sluice_channel *channel)
 	return 0;
 }
 
-static struct sluice_channel *channel_new(const struct sluice_open *open,
+struct sluice_channel *sluice_channel_new(const struct sluice_open *open,
 					  const struct sluice_config *config)
 {
 	struct sluice_channel *channel;
@@ -312,7 +312,7 @@ static struct sluice_channel *channel_find_or_new(struct sluice_open *open)
 			return channel;
 		if (!(open->flags & SLUICE_OPEN_CREATE))
 			return ERR_PTR(-ENOENT);
-		channel = channel_new(open, &config);
+		channel = sluice_channel_new(open, &config);
 		if (IS_ERR(channel))
 			return channel;
 		open->created = 1;

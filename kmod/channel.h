@@ -93,6 +93,16 @@ sluice_channel_get(struct sluice_channel *channel)
 	return channel;
 }
 
+/**
+ * sluice_channel_new - a channel that nobody can find yet
+ * @open: its name, mode and owner
+ * @config: checked
+ *
+ * Return: the channel, used by the caller, or an ERR_PTR.
+ */
+struct sluice_channel *sluice_channel_new(const struct sluice_open *open,
+					  const struct sluice_config *config);
+
 void sluice_channel_put(struct sluice_channel *channel);
 
 /* Use it like a file does. Return: false if the last one has gone. */

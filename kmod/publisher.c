@@ -114,22 +114,25 @@ void sluice_publisher_layout(const struct sluice_publisher *pub,
 	layout->segments = pub->segment_count;
 }
 
+struct file *sluice_publisher_file(struct sluice_channel *channel, u32 flags)
+{
+	struct sluice_publisher *pub = publisher_new(channel, flags);
+
+	return IS_ERR(pub) ? ERR_CAST(pub) : sluice_endpoint_enter(&pub->ep);
+}
+
 long sluice_publisher_join(struct sluice_call *call,
 			   struct sluice_channel *channel)
 {
 	struct sluice_join *join = &call->arg.join;
-	struct sluice_publisher *pub;
 	struct file *file;
 
 	if (join->policy)
 		return -EINVAL;
-	pub = publisher_new(channel, join->flags);
-	if (IS_ERR(pub))
-		return PTR_ERR(pub);
-	file = sluice_endpoint_enter(&pub->ep);
+	file = sluice_publisher_file(channel, join->flags);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	sluice_endpoint_fill_join(&pub->ep, join);
+	sluice_endpoint_fill_join(file->private_data, join);
 	return sluice_call_fd(call, file);
 }
 

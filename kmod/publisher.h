@@ -53,6 +53,9 @@ sluice_publisher(struct sluice_endpoint *ep)
 extern const struct sluice_ioctl sluice_publisher_ioctls[];
 extern const size_t sluice_publisher_ioctl_count;
 
+/* A new publisher of @channel as a file, or an ERR_PTR. */
+struct file *sluice_publisher_file(struct sluice_channel *channel, u32 flags);
+
 long sluice_publisher_join(struct sluice_call *call,
 			   struct sluice_channel *channel);
 void sluice_publisher_free(struct sluice_publisher *pub);

@@ -104,12 +104,19 @@ void sluice_subscriber_layout(const struct sluice_subscriber *sub,
 	layout->pins = sub->ep.channel->config.held;
 }
 
+struct file *sluice_subscriber_file(struct sluice_channel *channel, u32 flags,
+				    u32 policy)
+{
+	struct sluice_subscriber *sub = subscriber_new(channel, flags, policy);
+
+	return IS_ERR(sub) ? ERR_CAST(sub) : sluice_endpoint_enter(&sub->ep);
+}
+
 long sluice_subscriber_join(struct sluice_call *call,
 			    struct sluice_channel *channel)
 {
 	struct sluice_join *join = &call->arg.join;
 	u32 policy = join->policy ?: channel->config.policy;
-	struct sluice_subscriber *sub;
 	struct file *file;
 
 	if (policy > SLUICE_EVICT)
@@ -117,13 +124,10 @@ long sluice_subscriber_join(struct sluice_call *call,
 	/* Who may only read shall not stop those who may write. */
 	if (policy == SLUICE_BLOCK && channel->config.policy != SLUICE_BLOCK)
 		return -EPERM;
-	sub = subscriber_new(channel, join->flags, policy);
-	if (IS_ERR(sub))
-		return PTR_ERR(sub);
-	file = sluice_endpoint_enter(&sub->ep);
+	file = sluice_subscriber_file(channel, join->flags, policy);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	sluice_endpoint_fill_join(&sub->ep, join);
+	sluice_endpoint_fill_join(file->private_data, join);
 	return sluice_call_fd(call, file);
 }
 

@@ -55,6 +55,10 @@ sluice_subscriber(struct sluice_endpoint *ep)
 extern const struct sluice_ioctl sluice_subscriber_ioctls[];
 extern const size_t sluice_subscriber_ioctl_count;
 
+/* A new subscriber to @channel as a file, or an ERR_PTR. */
+struct file *sluice_subscriber_file(struct sluice_channel *channel, u32 flags,
+				    u32 policy);
+
 long sluice_subscriber_join(struct sluice_call *call,
 			    struct sluice_channel *channel);
 void sluice_subscriber_free(struct sluice_subscriber *sub);
