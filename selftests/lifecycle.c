@@ -254,6 +254,7 @@ TEST_F(endpoint, munmap_of_ring_leaves)
 	struct pub p;
 
 	pub_join(&p, self->ch);
+	check(pub_try(&p, "x", 1, 0));
 	must(munmap(p.ring, p.j.lane.size));
 	EXPECT_EQ(0, stat_of(self->ch).publishers);
 	EXPECT_EQ(SLUICE_LEFT, seen(&self->s).state);
@@ -626,6 +627,57 @@ TEST(left_without_readers_is_gone)
 	EXPECT_EQ(0, stat_of(ch).pool);
 }
 
+/*
+ * What is kept for those who may come is kept by a descriptor, too: with the
+ * last one, channel, name and memory are gone.
+ */
+TEST(abandoned_history_is_gone)
+{
+	struct sluice_config cfg = { .history = 8 };
+	int ch = make_channel(NAME, &cfg);
+
+	ASSERT_LE(0, ch);
+	publish_and_leave(ch, "history");
+	EXPECT_EQ(1, stat_of(ch).left) TH_LOG("nothing is kept for late joiners");
+	close(ch);
+	EXPECT_FALSE(name_listed(NAME));
+}
+
+TEST(abandoned_queue_is_gone)
+{
+	struct sluice_config cfg = { .pattern = SLUICE_QUEUE };
+	int ch = make_channel(NAME, &cfg), sub;
+
+	ASSERT_LE(0, ch);
+	sub = join_role(ch, SLUICE_SUBSCRIBER);
+	ASSERT_LE(0, sub);
+	publish_and_leave(ch, "never claimed");
+	EXPECT_EQ(1, stat_of(ch).left);
+	close(ch);
+	EXPECT_TRUE(name_listed(NAME));
+	close(sub);
+	EXPECT_FALSE(name_listed(NAME));
+}
+
+/* The acknowledgement may be the last thing a subscriber does. */
+TEST(acknowledged_queue_is_gone)
+{
+	struct sluice_config cfg = { .pattern = SLUICE_QUEUE };
+	int ch = make_channel(NULL, &cfg);
+	struct sub s;
+	struct msg m;
+
+	ASSERT_LE(0, ch);
+	sub_join(&s, ch);
+	publish_and_leave(ch, "done");
+	ASSERT_EQ(1, sub_try(&s, &m));
+	EXPECT_EQ(0, memcmp(m.data, "done", 4));
+	sub_release(&s, &m);
+	sub_close(&s);
+	EXPECT_EQ(0, stat_of(ch).left);
+	EXPECT_EQ(0, stat_of(ch).pool);
+}
+
 /* Its place is taken while its messages are there. */
 TEST(left_takes_a_place)
 {
@@ -720,6 +772,20 @@ TEST(references_return)
 		TH_LOG("%ld before, %ld now", before, references());
 }
 
+/* As pub_join(), if need be when those who left have been read. */
+static void pub_join_patiently(struct pub *p, int ch)
+{
+	memset(p, 0, sizeof(*p));
+	for (;;) {
+		p->fd = join_full(ch, SLUICE_PUBLISHER, 0, 0, &p->j);
+		if (p->fd != -EUSERS)
+			break;
+		sched_yield();
+	}
+	must(p->fd);
+	pub_map(p, 0);
+}
+
 /* Joining and leaving on all sides at once, while one looks on. */
 TEST_F(endpoint, join_races)
 {
@@ -740,7 +806,7 @@ TEST_F(endpoint, join_races)
 				sub_close(&s);
 				continue;
 			}
-			pub_join(&p, self->ch);
+			pub_join_patiently(&p, self->ch);
 			check(pub_try(&p, "x", 1, 0));
 			pub_close(&p);
 		}

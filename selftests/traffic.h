@@ -485,8 +485,7 @@ static inline int pub_send(struct pub *p, const void *data, __u64 length,
 struct sub_lane {
 	__u64 generation;
 	__u64 head;
-	bool begun;		/* a message was received */
-	bool ended;		/* the publisher left, and nothing more is there */
+	__u64 begun;		/* lane.head when it was begun: losses count from here */
 	const unsigned char *ring;
 	struct sluice_lane_layout l;
 	const unsigned char *seg[SLUICE_SEGMENTS_MAX];
@@ -566,14 +565,14 @@ static inline const struct sluice_slot *sub_slot(const struct sub_lane *in,
 			      i * in->l.slot_size);
 }
 
-static inline __u64 sub_first(const struct sub *s, const struct sub_lane *in)
+static inline __u64 sub_first(const struct sub *s, struct sub_lane *in)
 {
 	const struct sluice_lane *lane = (const void *)in->ring;
 	__u64 head, tail, back;
 
 	if (in->generation > s->j.generation)
 		return 0;
-	head = load(&lane->head);
+	in->begun = head = load(&lane->head);
 	tail = load(&lane->tail);
 	back = s->j.config.history < in->l.slots ? s->j.config.history : in->l.slots;
 	head = head > back ? head - back : 0;
@@ -591,8 +590,12 @@ static inline int sub_map_lane(struct sub *s, __u32 i, __u64 generation)
 	memset(in, 0, sizeof(*in));
 	in->generation = a.generation;
 	in->l = a.lane;
-	in->ring = map_area(s->fd, a.lane.offset, a.lane.size, PROT_READ);
-	return 0;
+	in->ring = mmap(NULL, a.lane.size, PROT_READ, MAP_SHARED, s->fd,
+			a.lane.offset);
+	if (in->ring != MAP_FAILED)
+		return 0;
+	memset(in, 0, sizeof(*in));	/* kept as history only, and gone */
+	return -errno;
 }
 
 static inline void sub_begin(struct sub *s, __u32 i, __u64 generation)
@@ -613,9 +616,13 @@ static inline void sub_end(struct sub *s, __u32 i)
 		.generation = s->in[i].generation,
 	};
 
+	int ret;
+
 	store_release(&s->lanes[i].generation, 0);
 	sub_unmap_lane(&s->in[i]);
-	must(call(s->fd, SLUICE_IOC_DETACH, &d));
+	/* One that was read to its end when its publisher left is gone already. */
+	ret = call(s->fd, SLUICE_IOC_DETACH, &d);
+	check(!ret || ret == -ESTALE);
 }
 
 /* Takes notice of the member table: begins new lanes. */
@@ -654,11 +661,13 @@ static inline void sub_join(struct sub *s, int channel)
 	sub_join_full(s, channel, 0, 0);
 }
 
-static inline void sub_count_lost(struct sub *s, struct sub_lane *in, __u64 n)
+/* Up to @to all is gone; what was before it began is nobody's loss. */
+static inline void sub_count_lost(struct sub *s, struct sub_lane *in, __u64 to)
 {
-	if (!in->begun && in->generation < s->j.generation)
-		return;
-	s->lost += n;
+	__u64 from = in->head > in->begun ? in->head : in->begun;
+
+	if (to > from)
+		s->lost += to - from;
 	store(&s->cursor->lost, s->lost);
 }
 
@@ -730,7 +739,7 @@ static inline void sub_skip(struct sub *s, __u32 lane, __u64 to, bool lost)
 	struct sub_lane *in = &s->in[lane];
 
 	if (lost)
-		sub_count_lost(s, in, to - in->head);
+		sub_count_lost(s, in, to);
 	in->head = to;
 	store_release(&s->lanes[lane].head, to);
 }
@@ -773,7 +782,6 @@ static inline int sub_try_lane(struct sub *s, __u32 lane, struct msg *m)
 		return -EAGAIN;
 	sub_fill(s, lane, p, &copy, m);
 	m->pin = pin;
-	in->begun = true;
 	sub_skip(s, lane, p + 1, false);			/* R2 */
 	return 1;
 }
@@ -856,7 +864,7 @@ static inline int sub_try(struct sub *s, struct msg *m)
 	return sub_try_broadcast(s, m);
 }
 
-/* Receives, or returns the error of WAIT; 0: no publisher is left. */
+/* Receives (1), or returns the error of WAIT; -EPIPE: no publisher is left. */
 static inline int sub_recv(struct sub *s, struct msg *m, __s64 deadline)
 {
 	int ret;
@@ -865,10 +873,6 @@ static inline int sub_recv(struct sub *s, struct msg *m, __s64 deadline)
 		ret = wait_until(s->fd, deadline, 0);
 		if (ret < 0)
 			return ret;
-		sub_look(s);
-		if (!(s->j.flags & SLUICE_JOIN_STAY) &&
-		    !load(&table_head(&s->table)->publishers))
-			return sub_try(s, m);
 	}
 	return ret;
 }

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues: each message to exactly one subscriber, whatever becomes of those
+ * who claim.
+ */
+#include "traffic.h"
+
+static struct sluice_config config(__u32 policy)
+{
+	struct sluice_config cfg = {
+		.pattern = SLUICE_QUEUE, .policy = policy,
+		.slots = 16, .held = 4, .pool = 1 << 16,
+	};
+
+	return cfg;
+}
+
+static bool put(struct pub *p, __u64 n)
+{
+	return !pub_send(p, &n, sizeof(n), n, in_ms(0));
+}
+
+static __u64 number(const struct msg *m)
+{
+	__u64 n;
+
+	check(m->length == sizeof(n));
+	memcpy(&n, m->data, sizeof(n));
+	check(m->type == (__u32)n);
+	return n;
+}
+
+static __u64 done(const struct pub *p)
+{
+	return load_acquire(&table_at(&p->table, SLUICE_PUBLISHER, p->j.index)->done);
+}
+
+FIXTURE(queue) {
+	int ch;
+	struct pub p;
+	struct sub a, b;
+};
+
+FIXTURE_SETUP(queue)
+{
+	struct sluice_config cfg = config(SLUICE_BLOCK);
+
+	self->ch = make_channel(NULL, &cfg);
+	ASSERT_LE(0, self->ch);
+	pub_join(&self->p, self->ch);
+	sub_join_full(&self->a, self->ch, SLUICE_JOIN_STAY, 0);
+	sub_join_full(&self->b, self->ch, SLUICE_JOIN_STAY, 0);
+}
+
+FIXTURE_TEARDOWN(queue)
+{
+	if (self->a.fd >= 0)
+		sub_close(&self->a);
+	sub_close(&self->b);
+	if (self->p.fd >= 0)
+		pub_close(&self->p);
+	close(self->ch);
+}
+
+TEST_F(queue, one_each)
+{
+	struct msg a, b, none;
+
+	ASSERT_TRUE(put(&self->p, 0));
+	ASSERT_TRUE(put(&self->p, 1));
+	ASSERT_EQ(1, sub_try(&self->a, &a));
+	ASSERT_EQ(1, sub_try(&self->b, &b));
+	EXPECT_EQ(0, number(&a));
+	EXPECT_EQ(1, number(&b));
+	EXPECT_EQ(0, a.claim_flags | b.claim_flags);
+	EXPECT_EQ(0, sub_try(&self->a, &none));
+	EXPECT_EQ(0, sub_try(&self->b, &none));
+}
+
+/* Room comes back with acknowledgements, in order of position. */
+TEST_F(queue, acknowledged_is_reclaimed)
+{
+	struct msg m[4];
+	int i;
+
+	for (i = 0; i < 16; i++)
+		ASSERT_TRUE(put(&self->p, i));
+	EXPECT_FALSE(put(&self->p, 16));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(1, sub_try(&self->a, &m[i]));
+	EXPECT_FALSE(put(&self->p, 16)) TH_LOG("over a claimed message");
+	sub_release(&self->a, &m[1]);
+	EXPECT_FALSE(put(&self->p, 16)) TH_LOG("the oldest is still held");
+	EXPECT_EQ(0, done(&self->p));
+	sub_release(&self->a, &m[0]);
+	EXPECT_TRUE(put(&self->p, 16));
+	EXPECT_EQ(2, done(&self->p));
+	EXPECT_TRUE(put(&self->p, 17));
+	EXPECT_FALSE(put(&self->p, 18));
+}
+
+TEST_F(queue, holds_all_it_may)
+{
+	struct msg m[5];
+	int i;
+
+	for (i = 0; i < 6; i++)
+		ASSERT_TRUE(put(&self->p, i));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(1, sub_try(&self->a, &m[i]));
+	EXPECT_EQ(-ENOBUFS, sub_try(&self->a, &m[4]));
+	sub_release(&self->a, &m[2]);
+	ASSERT_EQ(1, sub_try(&self->a, &m[4]));
+	EXPECT_EQ(4, number(&m[4]));
+	EXPECT_EQ(m[2].pin, m[4].pin);
+	EXPECT_NE(m[2].tag, m[4].tag);
+}
+
+TEST_F(queue, claims_in_batches)
+{
+	struct sluice_claim c[9] = { };
+	struct sluice_claims cs = { .claims = (uintptr_t)c, .count = 9 };
+	int i;
+
+	for (i = 0; i < 3; i++)
+		ASSERT_TRUE(put(&self->p, i));
+	ASSERT_EQ(0, call(self->a.fd, SLUICE_IOC_CLAIM, &cs));
+	ASSERT_EQ(3, cs.count);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(i, c[i].position);
+		EXPECT_EQ(self->p.j.generation, c[i].generation);
+		EXPECT_EQ(self->p.j.index, c[i].lane);
+		EXPECT_EQ(0, c[i].flags | c[i].resv);
+		store_release(&self->a.pins[c[i].pin], c[i].tag);	/* R3 */
+	}
+	ASSERT_TRUE(put(&self->p, 3));
+	cs.count = 9;
+	ASSERT_EQ(0, call(self->a.fd, SLUICE_IOC_CLAIM, &cs));
+	ASSERT_EQ(1, cs.count);
+	EXPECT_EQ(3, c[0].position);
+	EXPECT_EQ(3, done(&self->p)) TH_LOG("CLAIM reads the pins first");
+}
+
+/* A rejected message goes to another, first of all. */
+TEST_F(queue, rejected_goes_to_another)
+{
+	struct msg m, again;
+
+	ASSERT_TRUE(put(&self->p, 0));
+	ASSERT_TRUE(put(&self->p, 1));
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	sub_release_how(&self->a, &m, SLUICE_ACK_REJECT);
+	ASSERT_EQ(1, sub_try(&self->a, &again))
+		TH_LOG("a claim takes notice of the rejection");
+	ASSERT_EQ(1, sub_try(&self->b, &m));
+	EXPECT_EQ(1, number(&again) + number(&m));
+	EXPECT_EQ(SLUICE_CLAIM_REDELIVERED, again.claim_flags | m.claim_flags);
+	EXPECT_EQ(SLUICE_CLAIM_REDELIVERED,
+		  number(&m) ? again.claim_flags : m.claim_flags);
+}
+
+/* A sleeper is woken for what another rejected. */
+TEST_F(queue, rejected_wakes)
+{
+	struct sluice_claim c;
+	struct sluice_claims cs = { .claims = (uintptr_t)&c, .count = 1 };
+	struct msg m;
+	pid_t pid;
+
+	ASSERT_TRUE(put(&self->p, 7));
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	pid = child();
+	if (!pid) {
+		struct sub s;
+
+		sub_join_full(&s, self->ch, SLUICE_JOIN_STAY, 0);
+		check(sub_recv(&s, &m, in_ms(20000)) == 1);
+		check(number(&m) == 7);
+		check(m.claim_flags == SLUICE_CLAIM_REDELIVERED);
+		_exit(0);
+	}
+	ASSERT_TRUE(until(sleeps(pid)));
+	sub_release_how(&self->a, &m, SLUICE_ACK_REJECT);
+	/* Take notice; the subscriber asleep may be quicker than this claim. */
+	if (!call(self->a.fd, SLUICE_IOC_CLAIM, &cs))
+		store_release(&self->a.pins[c.pin], c.tag | SLUICE_ACK_REJECT);
+	call(self->a.fd, SLUICE_IOC_WAKE, &(struct sluice_wake){ });
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* Claimed, not acknowledged, and dead: to another, marked, in order. */
+TEST_F(queue, death_redelivers)
+{
+	struct step ready = step_make();
+	struct msg m;
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < 5; i++)
+		ASSERT_TRUE(put(&self->p, i));
+	pid = child();
+	if (!pid) {
+		struct msg m[4];
+		struct sub s;
+
+		sub_join(&s, self->ch);
+		for (i = 0; i < 4; i++)
+			check(sub_try(&s, &m[i]) == 1);
+		sub_release(&s, &m[1]);
+		step_say(&ready);
+		pause();
+	}
+	step_hear(&ready);
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	EXPECT_EQ(4, number(&m)) TH_LOG("the others are claimed");
+	sub_release(&self->a, &m);
+	EXPECT_EQ(0, sub_try(&self->a, &m));
+	kill_and_reap(pid);
+	for (i = 0; i < 4; i++) {
+		if (i == 1)
+			continue;	/* acknowledged before the death */
+		ASSERT_EQ(1, sub_recv(&self->b, &m, in_ms(9000)));
+		EXPECT_EQ(i, number(&m));
+		EXPECT_EQ(SLUICE_CLAIM_REDELIVERED, m.claim_flags);
+		sub_release(&self->b, &m);
+	}
+	EXPECT_EQ(0, sub_try(&self->b, &m));
+	/* ARM reads the pins: all is acknowledged. */
+	must(call(self->p.fd, SLUICE_IOC_ARM, NULL));
+	EXPECT_EQ(5, done(&self->p));
+}
+
+/* What another will get again is its memory's last reference. */
+TEST_F(queue, redelivered_after_publisher_left)
+{
+	struct msg m;
+
+	ASSERT_TRUE(put(&self->p, 9));
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	pub_close(&self->p);
+	EXPECT_EQ(1, stat_of(self->ch).left);
+	sub_close(&self->a);
+	ASSERT_EQ(1, sub_try(&self->b, &m));
+	EXPECT_EQ(9, number(&m));
+	EXPECT_EQ(SLUICE_CLAIM_REDELIVERED, m.claim_flags);
+	sub_release(&self->b, &m);
+	EXPECT_EQ(0, sub_try(&self->b, &m));
+	EXPECT_EQ(0, stat_of(self->ch).left);
+}
+
+/* Tags that were never given out acknowledge nothing. */
+TEST_F(queue, forged_tags)
+{
+	struct msg m;
+	__u64 seed = 3;
+	int i, k;
+
+	ASSERT_TRUE(put(&self->p, 1));
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	for (i = 0; i < 200; i++) {
+		for (k = 0; k < self->b.j.cursor.pins; k++)
+			store_release(&self->b.pins[k], i ? random_next(&seed) : m.tag);
+		for (k = 0; k < self->a.j.cursor.pins; k++)
+			if (k != m.pin)
+				store_release(&self->a.pins[k], m.tag);
+		store_release(&self->a.pins[m.pin], m.tag + 1 + i);
+		must(call(self->p.fd, SLUICE_IOC_ARM, NULL));
+		ASSERT_EQ(0, done(&self->p)) TH_LOG("round %d", i);
+	}
+	store_release(&self->a.pins[m.pin], m.tag);
+	must(call(self->p.fd, SLUICE_IOC_ARM, NULL));
+	EXPECT_EQ(1, done(&self->p));
+}
+
+/* Drop: only what nobody has claimed, oldest first. */
+TEST(drop_takes_the_oldest)
+{
+	struct sluice_config cfg = config(SLUICE_DROP_OLDEST);
+	int ch = make_channel(NULL, &cfg), i;
+	struct sluice_drop d = { .count = 2 };
+	struct pub p;
+	struct sub s;
+	struct msg m, n;
+
+	ASSERT_LE(0, ch);
+	pub_join(&p, ch);
+	sub_join(&s, ch);
+	for (i = 0; i < 6; i++)
+		ASSERT_TRUE(put(&p, i));
+	ASSERT_EQ(1, sub_try(&s, &m));
+	EXPECT_EQ(0, number(&m));
+	ASSERT_EQ(0, call(p.fd, SLUICE_IOC_DROP, &d));
+	EXPECT_EQ(2, d.count);
+	ASSERT_EQ(1, sub_try(&s, &n));
+	EXPECT_EQ(3, number(&n)) TH_LOG("1 and 2 are dropped");
+	EXPECT_EQ(0, done(&p)) TH_LOG("0 is claimed, not dropped");
+	d.count = 99;
+	ASSERT_EQ(0, call(p.fd, SLUICE_IOC_DROP, &d));
+	EXPECT_EQ(2, d.count);
+	sub_release(&s, &m);
+	sub_release(&s, &n);
+	must(call(p.fd, SLUICE_IOC_ARM, NULL));
+	EXPECT_EQ(6, done(&p));
+}
+
+/* A publisher that drops is never in want of room. */
+TEST(drop_never_waits)
+{
+	struct sluice_config cfg = config(SLUICE_DROP_OLDEST);
+	int ch = make_channel(NULL, &cfg), i;
+	struct pub p;
+	struct sub s;
+	struct msg m;
+	__u64 last = 0;
+
+	ASSERT_LE(0, ch);
+	pub_join(&p, ch);
+	sub_join(&s, ch);
+	for (i = 1; i <= 200; i++)
+		ASSERT_TRUE(put(&p, i));
+	while (sub_try(&s, &m) == 1) {
+		EXPECT_LT(last, number(&m));
+		last = number(&m);
+		sub_release(&s, &m);
+	}
+	EXPECT_EQ(200, last);
+}
+
+/* One byte for each message of each publisher counts its deliveries. */
+#define PUBS	3
+#define SUBS	4
+
+static unsigned char *tally_at(unsigned char *t, unsigned long per, __u64 n)
+{
+	return t + (n >> 32) * per + (n & 0xffffffff);
+}
+
+static void consume(int ch, unsigned char *tally, unsigned long per,
+		    unsigned long *total, bool careless)
+{
+	struct msg m;
+	struct sub s;
+	__u64 seed = getpid(), n;
+
+	sub_join_full(&s, ch, SLUICE_JOIN_STAY, 0);
+	for (;;) {
+		must(sub_recv(&s, &m, in_ms(120000)));
+		memcpy(&n, m.data, sizeof(n));
+		check((n >> 32) < PUBS && (n & 0xffffffff) < per);
+		if (careless && random_next(&seed) % 64 == 0)
+			raise(SIGKILL);	/* with m, and perhaps others */
+		if (random_next(&seed) % 32 == 0) {
+			sub_release_how(&s, &m, SLUICE_ACK_REJECT);
+			continue;
+		}
+		/* Counted before it is acknowledged, and nothing in between. */
+		__atomic_add_fetch(tally_at(tally, per, n), 1, __ATOMIC_SEQ_CST);
+		__atomic_add_fetch(total, 1, __ATOMIC_SEQ_CST);
+		sub_release(&s, &m);
+	}
+}
+
+static void produce(int ch, __u64 who, unsigned long per)
+{
+	unsigned long i;
+	struct pub p;
+
+	pub_join(&p, ch);
+	for (i = 0; i < per; i++) {
+		__u64 n = who << 32 | i;
+
+		must(pub_send(&p, &n, sizeof(n), 0, in_ms(120000)));
+	}
+	pub_close(&p);
+}
+
+/*
+ * Publishers, consumers that reject at random, and consumers that die at random
+ * with messages claimed: nothing is lost, nothing delivered twice. (Those that
+ * die do so before they count.)
+ */
+TEST(exactly_once)
+{
+	struct sluice_config cfg = config(SLUICE_BLOCK);
+	unsigned long per = scaled(4000, 300), *total = shared(4096), deaths = 0;
+	unsigned char *tally = shared(PUBS * per);
+	pid_t pub[PUBS], sub[SUBS];
+	int ch = make_channel(NULL, &cfg), i, status;
+	__s64 end = in_ms(250000);
+
+	ASSERT_LE(0, ch);
+	for (i = 0; i < SUBS; i++) {
+		sub[i] = child();
+		if (!sub[i])
+			consume(ch, tally, per, total, i & 1);
+	}
+	for (i = 0; i < PUBS; i++) {
+		pub[i] = child();
+		if (!pub[i]) {
+			produce(ch, i, per);
+			_exit(0);
+		}
+	}
+	while (load(total) < PUBS * per && now_ns() < end) {
+		for (i = 0; i < SUBS; i++) {
+			if (waitpid(sub[i], &status, WNOHANG) != sub[i])
+				continue;
+			ASSERT_TRUE(WIFSIGNALED(status) &&
+				    WTERMSIG(status) == SIGKILL);
+			deaths++;
+			sub[i] = child();
+			if (!sub[i])
+				consume(ch, tally, per, total, true);
+		}
+		sleep_us(500);
+	}
+	EXPECT_EQ(PUBS * per, load(total));
+	for (i = 0; i < PUBS; i++)
+		EXPECT_EQ(0, reap(pub[i]));
+	sleep_us(20000);	/* would anything come twice? */
+	EXPECT_EQ(PUBS * per, load(total));
+	for (i = 0; i < PUBS * per; i++)
+		ASSERT_EQ(1, tally[i]) TH_LOG("message %d", i);
+	EXPECT_LT(0, deaths) TH_LOG("nobody died: nothing was tried");
+	for (i = 0; i < SUBS; i++)
+		kill_and_reap(sub[i]);
+	EXPECT_TRUE(until(stat_of(ch).left == 0));
+	EXPECT_EQ(0, stat_of(ch).pool);
+}
+
+TEST_HARNESS_MAIN
