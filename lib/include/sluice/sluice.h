@@ -14,9 +14,9 @@
  * not touched on purpose. The library prints nothing, starts no thread,
  * installs no signal handler, has no global state and never aborts.
  *
- * Deadlines are absolute CLOCK_MONOTONIC nanoseconds: SLUICE_NO_DEADLINE waits
- * for ever, and one in the past (0, say) only tries. A call that could not do
- * anything gives -EAGAIN when it was only to try, -ETIMEDOUT when it waited.
+ * Deadlines are absolute CLOCK_MONOTONIC nanoseconds; SLUICE_NO_DEADLINE waits
+ * for ever, and 0 only tries. A call that could do nothing gives -EAGAIN if it
+ * was only to try, and -ETIMEDOUT once another deadline has passed.
  * -EINTR is returned when a signal handler without SA_RESTART ran while the
  * call slept; nothing is lost, call again.
  *
@@ -445,11 +445,12 @@ uint64_t sluice_publisher_generation(const struct sluice_publisher *publisher);
  * @deadline: until when to wait for room
  *
  * When there is no room, what every subscriber is done with is reclaimed; then
- * laggards are treated by the channel's policy; then the pool grows, if
- * it may and that helps; only then is it waited for subscribers to release.
+ * the pool grows, if it may and that helps; then laggards whose policy is
+ * DROP_OLDEST or EVICT lose messages or their place; then history is given up;
+ * only then is it waited for subscribers to release.
  *
  * Return: 0; -EAGAIN, -ETIMEDOUT: no room; -EINTR; -EMSGSIZE: it will never
- * fit, not even into a pool grown to its limit; -ECHILD; -ENOMEM; -EDQUOT.
+ * fit, not even into a pool grown to its limit (if it may grow by itself); -ECHILD; -ENOMEM; -EDQUOT.
  */
 int sluice_publisher_loan(struct sluice_publisher *publisher, size_t length,
 			  struct sluice_loan *loan, int64_t deadline);
@@ -503,7 +504,7 @@ int sluice_publisher_discard(struct sluice_publisher *publisher,
  * Return: 0; -EINVAL: not a loan of this publisher, or its length was
  * increased; -EBADF: one of the descriptors; -ELOOP: one that could form a
  * cycle of references (Sluice's own, unix sockets, epoll and io_uring);
- * -EDQUOT: too many descriptors in flight; -ECHILD; -ENOMEM.
+ * -ETOOMANYREFS: too many descriptors in flight; -ECHILD; -ENOMEM.
  */
 int sluice_publisher_publish(struct sluice_publisher *publisher,
 			     struct sluice_loan *loan);
@@ -584,13 +585,15 @@ int sluice_publisher_stats(const struct sluice_publisher *publisher,
  * @policy: enum sluice_policy for this one; 0 takes the channel's.
  *	SLUICE_BLOCK only where it is the channel's
  * @spin: nanoseconds to look for a message before sleeping; 0: none
+ * @prefetch: queue: messages claimed at once by one system call; 0 takes 1.
+ *	More is quicker, but what is claimed ahead waits for this subscriber
  */
 struct sluice_subscriber_options {
 	size_t size;
 	uint32_t flags;
 	uint32_t policy;
 	uint32_t spin;
-	uint32_t resv;
+	uint32_t prefetch;
 };
 
 #define SLUICE_SUBSCRIBER_OPTIONS_INIT {				\
@@ -598,6 +601,7 @@ struct sluice_subscriber_options {
 	.flags = 0,							\
 	.policy = 0,							\
 	.spin = SLUICE_SPIN_DEFAULT,					\
+	.prefetch = 1,							\
 }
 
 /* Queue: somebody had it before, and neither acknowledged nor kept it. */
@@ -676,7 +680,7 @@ struct sluice_subscriber_stats {
  * policies); before that, the channel's history is received.
  *
  * Return: 0; -EACCES: no right to subscribe; -EUSERS: all places are
- * taken; -EINVAL: e.g. SLUICE_BLOCK where the channel is not so; -EDQUOT;
+ * taken; -EPERM: SLUICE_BLOCK where the channel is not so; -EINVAL; -EDQUOT;
  * -ENOMEM, -EMFILE, -ENFILE; -E2BIG.
  */
 int sluice_subscriber_join(const struct sluice_channel *channel,
@@ -863,7 +867,7 @@ int sluice_subscriber_peer(const struct sluice_subscriber *subscriber,
  * came and went between two calls may be left out, unless messages of it were
  * received.
  *
- * Return: 0; -EAGAIN: nothing happened; -ECHILD; -ENOMEM, -EMFILE.
+ * Return: 0; -EAGAIN: nothing happened; -ECHILD.
  */
 int sluice_subscriber_next_event(struct sluice_subscriber *subscriber,
 				 struct sluice_event *event, size_t size);

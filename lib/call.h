@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* System calls that return a negative errno value, and structures that grow. */
+#ifndef SLUICE_CALL_H
+#define SLUICE_CALL_H
+
+#include <stddef.h>
+
+#define SL_DEVICE	"/dev/sluice"
+
+int sl_call(int fd, unsigned long request, void *argument);
+
+/**
+ * sl_call_sized() - an ioctl whose structure has the size that the caller knows
+ * @fd: on which
+ * @request: as the library knows it
+ * @argument: in and out
+ * @size: bytes there
+ *
+ * Return: as sl_call(); -EINVAL: no structure has that size.
+ */
+int sl_call_sized(int fd, unsigned long request, void *argument, size_t size);
+
+/* A descriptor of the device, if its ABI is this library's; or an error. */
+int sl_device_open(void);
+
+/**
+ * sl_options_take() - copy an options structure that may be older or newer
+ * @known: in: the defaults; out: what is given
+ * @size: of @known
+ * @options: begins with its size_t size; or NULL
+ *
+ * Return: 0; -EINVAL: too small; -E2BIG: the part that is not known is not zero.
+ */
+int sl_options_take(void *known, size_t size, const void *options);
+
+/* Fill in a structure of the caller's that may be older or newer. */
+void sl_result_give(void *result, size_t size, const void *known,
+		    size_t known_size);
+
+#endif /* SLUICE_CALL_H */

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* One publisher as a subscriber reads it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "atomic.h"
+#include "reader.h"
+
+/* No honest publisher comes this far; below it no position overflows. */
+#define POSITION_END	(1ULL << 62)
+
+/* Looks at one slot while its publisher overtakes, before others have a turn. */
+#define OVERTAKEN_MAX	16
+
+static void lane_lose(struct sl_reader *reader, struct sl_lane *lane,
+		      uint64_t count)
+{
+	/* What was gone before it began was never this subscriber's. */
+	if (lane->older && !lane->begun)
+		return;
+	lane->lost += count;
+	reader->stats.lost += count;
+}
+
+/* Go on after what is gone: false if @seq cannot be. */
+static bool lane_skip(struct sl_reader *reader, struct sl_lane *lane,
+		      uint64_t seq)
+{
+	uint64_t mask = lane->view.slots - 1;
+	uint64_t newer, oldest;
+
+	if (seq == (SLUICE_SEQ(lane->position) | SLUICE_SEQ_DROPPED)) {
+		lane_lose(reader, lane, 1);
+		lane->position++;
+		return true;
+	}
+	newer = (seq >> 1) - 1;
+	if (newer >= POSITION_END || ((newer - lane->position) & mask))
+		return false;
+	oldest = newer - mask;
+	lane_lose(reader, lane, oldest - lane->position);
+	lane->position = oldest;
+	return true;
+}
+
+bool sl_lane_copy(const struct sl_lane *lane, uint64_t position,
+		  struct sluice_slot *slot)
+{
+	const struct sluice_slot *shared = sl_slot(&lane->view, position);
+	uint64_t seq = sl_load_acquire(&shared->seq);		/* A1, with R1 */
+
+	if (seq != SLUICE_SEQ(position))
+		return false;
+	slot->offset = sl_load_relaxed(&shared->offset);
+	slot->length = sl_load_relaxed(&shared->length);
+	slot->segment = sl_load_relaxed(&shared->segment);
+	slot->type = sl_load_relaxed(&shared->type);
+	slot->flags = sl_load_relaxed(&shared->flags);
+	slot->fds = sl_load_relaxed(&shared->fds);
+	slot->token = sl_load_relaxed(&shared->token);
+	sl_acquire_fence();
+	return sl_load_relaxed(&shared->seq) == seq;
+}
+
+enum sl_look sl_lane_look(struct sl_reader *reader, struct sl_lane *lane,
+			  struct sluice_slot *slot)
+{
+	uint32_t looks = lane->view.slots + OVERTAKEN_MAX;
+
+	while (looks--) {
+		uint64_t seq = sl_load_acquire(
+			&sl_slot(&lane->view, lane->position)->seq); /* A1 */
+
+		if (seq < SLUICE_SEQ(lane->position))
+			return SL_LOOK_EMPTY;
+		if (seq > SLUICE_SEQ(lane->position)) {
+			if (!lane_skip(reader, lane, seq))
+				return SL_LOOK_LIE;
+			continue;
+		}
+		if (sl_lane_copy(lane, lane->position, slot))
+			return SL_LOOK_READY;
+	}
+	return SL_LOOK_BUSY;
+}
+
+int sl_lane_check(struct sl_reader *reader, struct sl_lane *lane,
+		  const struct sluice_slot *slot)
+{
+	uint64_t size;
+	int err;
+
+	if (slot->flags || slot->fds > SLUICE_FDS_MAX)
+		return -EPROTO;
+	if (!slot->length)
+		return 0;
+	if (slot->segment >= SLUICE_SEGMENTS_MAX)
+		return -EPROTO;
+	while (slot->segment >= lane->view.segments) {
+		err = reader->ops->segment(reader->context, lane->index,
+					   lane->who.generation, &lane->view);
+		if (err)
+			return err;
+	}
+	size = lane->view.segment[slot->segment].size;
+	if (slot->offset > size || slot->length > size - slot->offset)
+		return -EPROTO;
+	return 0;
+}
+
+/* Where to begin: doc/memory-model.md, "Joining". */
+static bool lane_start(struct sl_reader *reader, struct sl_lane *lane)
+{
+	const struct sluice_lane *head = sl_lane_head(&lane->view);
+	uint64_t published, tail, history = reader->config.history;
+
+	lane->older = lane->who.generation < reader->generation;
+	if (!lane->older)
+		return true;
+	published = sl_load_relaxed(&head->head);
+	tail = sl_load_acquire(&head->tail);
+	if (published >= POSITION_END)
+		return false;
+	if (history > lane->view.slots)
+		history = lane->view.slots;
+	lane->position = published > history ? published - history : 0;
+	if (tail > lane->position)
+		lane->position = tail < published ? tail : published;
+	return true;
+}
+
+static void lane_add(struct sl_reader *reader, struct sl_lane *lane)
+{
+	struct sluice_cursor_lane *shown =
+		sl_cursor_lane(&reader->cursor, lane->index);
+
+	reader->places[lane->index].lane = lane;
+	reader->active[reader->actives++] = lane;
+	if (reader->config.pattern == SLUICE_QUEUE)
+		return;
+	lane->shown = lane->position;
+	sl_store_relaxed(&shown->head, lane->position);
+	sl_store_release(&shown->generation,
+			 lane->who.generation);			/* R4, with A2 */
+}
+
+int sl_lane_begin(struct sl_reader *reader, uint32_t index,
+		  const struct sl_who *who)
+{
+	struct sl_lane *lane = calloc(1, sizeof(*lane));
+	int err;
+
+	if (!lane)
+		return -ENOMEM;
+	lane->index = index;
+	lane->who = *who;
+	lane->left = who->state != SLUICE_ACTIVE;
+	err = reader->ops->attach(reader->context, index, who->generation,
+				  &lane->view);
+	if (err) {
+		free(lane);
+		if (err != -ESTALE && err != -ENOENT)
+			return err;
+		reader->places[index].finished = who->generation;
+		return 0;
+	}
+	if (lane_start(reader, lane)) {
+		lane_add(reader, lane);
+	} else {
+		lane_add(reader, lane);
+		sl_lane_corrupt(reader, lane);
+	}
+	return 0;
+}
+
+void sl_lane_free(struct sl_reader *reader, struct sl_lane *lane)
+{
+	reader->ops->unmap(reader->context, &lane->view);
+	free(lane);
+}
+
+static void active_remove(struct sl_reader *reader, struct sl_lane *lane)
+{
+	uint32_t i = 0;
+
+	while (reader->active[i] != lane)
+		i++;
+	reader->actives--;
+	memmove(&reader->active[i], &reader->active[i + 1],
+		(reader->actives - i) * sizeof(*reader->active));
+	if (reader->turn > i)
+		reader->turn--;
+}
+
+/*
+ * A pin names a place, not a generation: who comes there next must not be
+ * bothered by what is held of this one, whose memory nobody will reuse.
+ */
+static void pins_clear(struct sl_reader *reader, const struct sl_lane *lane)
+{
+	for (uint32_t i = 0; i < reader->cursor.pins; i++)
+		if (reader->held[i].lane == lane)
+			sl_store_release(sl_pin(&reader->cursor, i), 0);
+}
+
+/* No more is read of it. */
+static void lane_retire(struct sl_reader *reader, struct sl_lane *lane)
+{
+	struct sl_place *place = &reader->places[lane->index];
+
+	lane->ended = true;
+	place->lane = NULL;
+	place->finished = lane->who.generation;
+	active_remove(reader, lane);
+	if (reader->config.pattern == SLUICE_BROADCAST)
+		pins_clear(reader, lane);
+}
+
+static void lane_detach(struct sl_reader *reader, struct sl_lane *lane)
+{
+	struct sluice_cursor_lane *shown =
+		sl_cursor_lane(&reader->cursor, lane->index);
+
+	if (lane->detached)
+		return;
+	lane->detached = true;
+	if (sl_load_relaxed(&shown->generation) == lane->who.generation)
+		sl_store_release(&shown->generation, 0);
+	reader->ops->detach(reader->context, lane->index,
+			    lane->who.generation);
+}
+
+/* Descriptors can be taken only from who is attached: not before all is released. */
+static void lane_unused(struct sl_reader *reader, struct sl_lane *lane)
+{
+	if (!lane->ended || lane->held)
+		return;
+	lane_detach(reader, lane);
+	sl_lane_free(reader, lane);
+}
+
+void sl_lane_end(struct sl_reader *reader, struct sl_lane *lane)
+{
+	sl_roster_ended(&reader->roster, lane->index, &lane->who, lane->lost);
+	lane_retire(reader, lane);
+	lane_unused(reader, lane);
+	sl_reader_awake(reader);
+}
+
+void sl_lane_corrupt(struct sl_reader *reader, struct sl_lane *lane)
+{
+	reader->lies++;
+	reader->places[lane->index].corrupt = lane->who.generation;
+	sl_roster_corrupt(&reader->roster, lane->index, &lane->who);
+	lane_retire(reader, lane);
+	lane_detach(reader, lane);
+	lane_unused(reader, lane);
+	sl_reader_awake(reader);
+}
+
+void sl_lane_drop(struct sl_reader *reader, struct sl_lane *lane)
+{
+	lane->held--;
+	lane_unused(reader, lane);
+}
+
+void sl_lane_show(struct sl_reader *reader, struct sl_lane *lane)
+{
+	struct sluice_cursor_lane *shown =
+		sl_cursor_lane(&reader->cursor, lane->index);
+
+	if (lane->ended || lane->shown == lane->position)
+		return;
+	lane->shown = lane->position;
+	lane->dirty = true;
+	sl_store_release(&shown->head, lane->position);		/* R2, with A2 */
+}

@@ -1,0 +1,645 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A subscriber: receive from many lanes, hold, release. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "atomic.h"
+#include "reader.h"
+
+/* What the library keeps in sluice_message.priv. */
+enum { HELD_ENTRY, HELD_SERIAL, SENDER_WHO, SENDER_GID };
+
+/* The entry of a message that needs nothing held: it has neither bytes nor fds. */
+#define NOT_HELD	UINT64_MAX
+#define NONE		UINT32_MAX
+
+/* Rounds in which every message found was gone again, before it is -EAGAIN. */
+#define OVERTAKEN_MAX	16
+
+static int tables_alloc(struct sl_reader *reader)
+{
+	uint32_t places = reader->members->places[SLUICE_PUBLISHER];
+	uint32_t pins = reader->cursor.pins;
+
+	reader->places = calloc(places, sizeof(*reader->places));
+	reader->active = calloc(places + 1, sizeof(*reader->active));
+	reader->held = calloc(pins, sizeof(*reader->held));
+	reader->claims = calloc(pins, sizeof(*reader->claims));
+	if (!reader->places || !reader->active || !reader->held ||
+	    !reader->claims)
+		return -ENOMEM;
+	return 0;
+}
+
+int sl_reader_init(struct sl_reader *reader,
+		   const struct sl_reader_setup *setup)
+{
+	int err;
+
+	memset(reader, 0, sizeof(*reader));
+	reader->cursor = setup->cursor;
+	reader->members = setup->members;
+	reader->ops = setup->ops;
+	reader->context = setup->context;
+	reader->config = setup->config;
+	reader->policy = setup->policy;
+	reader->flags = setup->flags;
+	reader->index = setup->index;
+	reader->generation = setup->generation;
+	reader->prefetch = setup->prefetch;
+	if (reader->cursor.lanes < reader->members->places[SLUICE_PUBLISHER])
+		return -EPROTO;
+	err = tables_alloc(reader);
+	if (!err)
+		err = sl_roster_init(&reader->roster, reader->members,
+				     SLUICE_PUBLISHER);
+	if (err) {
+		sl_reader_deinit(reader);
+		return err;
+	}
+	for (uint32_t i = 0; i < reader->cursor.pins; i++)
+		reader->held[i].next = i + 1;
+	reader->held[reader->cursor.pins - 1].next = NONE;
+	return 0;
+}
+
+/*
+ * Lanes are found by what is held of them, or else among the active ones. No
+ * shared memory is touched: in a child of fork() there is none.
+ */
+static void lanes_free(struct sl_reader *reader)
+{
+	for (uint32_t i = 0; i < reader->cursor.pins; i++) {
+		struct sl_lane *lane = reader->held[i].lane;
+
+		if (lane && !--lane->held && lane->ended)
+			sl_lane_free(reader, lane);
+	}
+	for (uint32_t i = 0; i < reader->actives; i++)
+		sl_lane_free(reader, reader->active[i]);
+}
+
+void sl_reader_deinit(struct sl_reader *reader)
+{
+	if (reader->held && reader->active)
+		lanes_free(reader);
+	sl_roster_deinit(&reader->roster);
+	free(reader->places);
+	free(reader->active);
+	free(reader->held);
+	free(reader->claims);
+	memset(reader, 0, sizeof(*reader));
+}
+
+/* Evicted? If the kernel is changing the place, the next look tells. */
+static void self_update(struct sl_reader *reader)
+{
+	struct sl_who self;
+
+	if (!sl_member_read(reader->members, SLUICE_SUBSCRIBER, reader->index,
+			    &self) &&
+	    (!sl_who_is(&self, reader->generation) ||
+	     self.state == SLUICE_EVICTED))
+		reader->evicted = true;
+}
+
+static int place_update(struct sl_reader *reader, uint32_t index)
+{
+	struct sl_place *place = &reader->places[index];
+	struct sl_lane *lane = place->lane;
+	struct sl_who now;
+	int err;
+
+	err = sl_member_read(reader->members, SLUICE_PUBLISHER, index, &now);
+	if (err)
+		return err;
+	if (lane) {
+		lane->gone = !sl_who_is(&now, lane->who.generation);
+		lane->left = now.state != SLUICE_ACTIVE || lane->gone;
+		return 0;
+	}
+	if (now.generation > reader->generation)
+		reader->seen = true;
+	if (now.state == SLUICE_FREE || now.generation == place->finished)
+		return 0;
+	reader->seen = true;
+	return sl_lane_begin(reader, index, &now);
+}
+
+int sl_reader_update(struct sl_reader *reader)
+{
+	uint64_t seq = sl_load_acquire(&sl_members_head(reader->members)->seq);
+	int err;
+
+	if (seq == reader->seq && !reader->trouble)
+		return 0;
+	reader->seq = seq;
+	reader->trouble = 0;
+	self_update(reader);
+	if (reader->evicted)
+		return 0;
+	for (uint32_t i = 0; i < reader->members->places[SLUICE_PUBLISHER];
+	     i++) {
+		err = place_update(reader, i);
+		if (err)
+			reader->trouble = err;
+	}
+	return reader->trouble;
+}
+
+static struct sluice_member *publisher_of(const struct sl_reader *reader,
+					  uint32_t index)
+{
+	return sl_member(reader->members, SLUICE_PUBLISHER, index);
+}
+
+/* After a full fence that followed what gave the publisher room. */
+static void wake_if_armed(struct sl_reader *reader, uint32_t index)
+{
+	if (!sl_load_relaxed(&publisher_of(reader, index)->armed))
+		return;
+	reader->stats.wakes++;
+	reader->ops->wake(reader->context, index);
+}
+
+void sl_reader_flush(struct sl_reader *reader)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < reader->actives; i++)
+		any |= reader->active[i]->dirty;
+	if (!any)
+		return;
+	sl_full_fence();				/* F4, with F7 */
+	for (uint32_t i = 0; i < reader->actives; i++) {
+		struct sl_lane *lane = reader->active[i];
+
+		if (!lane->dirty)
+			continue;
+		lane->dirty = false;
+		wake_if_armed(reader, lane->index);
+	}
+}
+
+static void cursor_show(struct sl_reader *reader)
+{
+	struct sluice_cursor *head = sl_cursor_head(&reader->cursor);
+
+	sl_store_relaxed(&head->received, reader->stats.received);
+	sl_store_relaxed(&head->lost, reader->stats.lost);
+	sl_store_relaxed(&head->held, reader->helds);
+}
+
+void sl_message_fill(struct sl_reader *reader, struct sl_lane *lane,
+		     uint64_t position, const struct sluice_slot *slot,
+		     struct sl_held *entry, struct sluice_message *message)
+{
+	memset(message, 0, sizeof(*message));
+	if (slot->length)
+		message->data = (char *)lane->view.segment[slot->segment].base +
+			slot->offset;
+	message->length = slot->length;
+	message->type = slot->type;
+	message->publisher = lane->index;
+	message->nfds = slot->fds;
+	message->generation = lane->who.generation;
+	message->position = position;
+	message->priv[SENDER_WHO] = (uint64_t)lane->who.uid << 32 |
+		(uint32_t)lane->who.pid;
+	message->priv[SENDER_GID] = lane->who.gid;
+	message->priv[HELD_ENTRY] = NOT_HELD;
+	if (!entry)
+		return;
+	*entry = (struct sl_held){
+		.lane = lane,
+		.position = position,
+		.serial = ++reader->serial,
+		.token = slot->token,
+		.nfds = slot->fds,
+	};
+	lane->held++;
+	reader->helds++;
+	message->priv[HELD_ENTRY] = entry - reader->held;
+	message->priv[HELD_SERIAL] = entry->serial;
+}
+
+void sl_message_sender(const struct sluice_message *message,
+		       struct sluice_identity *identity)
+{
+	identity->pid = (int32_t)message->priv[SENDER_WHO];
+	identity->uid = message->priv[SENDER_WHO] >> 32;
+	identity->gid = message->priv[SENDER_GID];
+	identity->resv = 0;
+}
+
+void sl_held_free(struct sl_reader *reader, struct sl_held *entry)
+{
+	struct sl_lane *lane = entry->lane;
+
+	entry->lane = NULL;
+	entry->serial = 0;
+	reader->helds--;
+	if (reader->config.pattern == SLUICE_BROADCAST) {
+		entry->next = reader->held_free;
+		reader->held_free = entry - reader->held;
+	}
+	sl_lane_drop(reader, lane);
+}
+
+struct sl_held *sl_reader_find(const struct sl_reader *reader,
+			       const struct sluice_message *message)
+{
+	uint64_t index = message->priv[HELD_ENTRY];
+
+	if (index >= reader->cursor.pins || !message->priv[HELD_SERIAL] ||
+	    reader->held[index].serial != message->priv[HELD_SERIAL])
+		return NULL;
+	return &reader->held[index];
+}
+
+/* What trying a lane came to. */
+enum took {
+	TOOK_ONE,
+	TOOK_NONE,
+	TOOK_BUSY,	/* none, but it is worth trying again at once */
+	TOOK_FULL,	/* there is one, but too many are held */
+	TOOK_GONE,	/* the lane is not active any more */
+};
+
+/* Pin what the slot says, and take it; the pin is confirmed later. */
+static enum took lane_hold(struct sl_reader *reader, struct sl_lane *lane,
+			   const struct sluice_slot *slot,
+			   struct sluice_message *message)
+{
+	struct sl_held *entry = NULL;
+
+	if (slot->length || slot->fds) {
+		uint32_t index = reader->held_free;
+
+		if (index == NONE)
+			return TOOK_FULL;
+		entry = &reader->held[index];
+		reader->held_free = entry->next;
+		/* Release: the pin's former message was read before, too. */
+		sl_store_release(sl_pin(&reader->cursor, index),
+				 SLUICE_PIN(lane->index, lane->position));
+	}
+	sl_message_fill(reader, lane, lane->position, slot, entry, message);
+	message->lost = lane->lost;
+	lane->lost = 0;
+	lane->begun = true;
+	lane->position++;
+	return TOOK_ONE;
+}
+
+static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
+			   struct sluice_message *message)
+{
+	enum sl_look look;
+	struct sluice_slot slot;
+	int err;
+
+	look = sl_lane_look(reader, lane, &slot);
+	if (look == SL_LOOK_READY) {
+		err = sl_lane_check(reader, lane, &slot);
+		if (!err)
+			return lane_hold(reader, lane, &slot, message);
+		if (err == -EPROTO)
+			look = SL_LOOK_LIE;
+		else
+			reader->trouble = err;
+	}
+	if (look == SL_LOOK_LIE) {
+		sl_lane_corrupt(reader, lane);
+		return TOOK_GONE;
+	}
+	if (look == SL_LOOK_EMPTY && lane->left) {
+		sl_lane_end(reader, lane);
+		return TOOK_GONE;
+	}
+	sl_lane_show(reader, lane);
+	return look == SL_LOOK_BUSY ? TOOK_BUSY : TOOK_NONE;
+}
+
+/**
+ * collect() - take what there is, lane after lane
+ * @reader: whose
+ * @messages: out
+ * @count: at most so many
+ * @last: out: what ended it, if there were less
+ *
+ * Return: how many.
+ */
+static size_t collect(struct sl_reader *reader,
+		      struct sluice_message *messages, size_t count,
+		      enum took *last)
+{
+	uint32_t idle = 0;
+	size_t n = 0;
+
+	*last = TOOK_NONE;
+	while (n < count && idle < reader->actives) {
+		enum took took;
+
+		if (reader->turn >= reader->actives)
+			reader->turn = 0;
+		took = lane_take(reader, reader->active[reader->turn],
+				 &messages[n]);
+		if (took == TOOK_GONE)
+			continue;
+		if (took == TOOK_FULL) {
+			*last = took;
+			break;
+		}
+		if (took == TOOK_BUSY)
+			*last = took;
+		idle = took == TOOK_ONE ? 0 : idle + 1;
+		n += took == TOOK_ONE;
+		reader->turn++;
+	}
+	return n;
+}
+
+/* The lane of a message just taken, if it is still read. */
+static struct sl_lane *lane_of(struct sl_reader *reader,
+			       const struct sluice_message *message)
+{
+	struct sl_lane *lane = reader->places[message->publisher].lane;
+
+	if (!lane || lane->who.generation != message->generation)
+		return NULL;
+	return lane;
+}
+
+/* A message was gone before it was pinned: the next of its lane tells so. */
+static void lose(struct sl_reader *reader, struct sluice_message *messages,
+		 size_t i, size_t n, struct sl_lane *lane)
+{
+	uint64_t lost = messages[i].lost + 1;
+
+	reader->stats.lost++;
+	for (size_t next = i + 1; next < n; next++) {
+		if (messages[next].publisher == messages[i].publisher &&
+		    messages[next].generation == messages[i].generation) {
+			messages[next].lost += lost;
+			return;
+		}
+	}
+	lane->lost += lost;
+}
+
+/*
+ * The second half of the hazard pointer, for all pins at once: what is still
+ * there after the fence stays until it is unpinned. Where publishers wait for
+ * this subscriber nothing goes, and no fence is needed.
+ */
+static size_t confirm(struct sl_reader *reader,
+		      struct sluice_message *messages, size_t n)
+{
+	bool fenced = reader->policy != SLUICE_BLOCK;
+	size_t out = 0;
+
+	if (fenced)
+		sl_full_fence();			/* F3, with F5 */
+	for (size_t i = 0; i < n; i++) {
+		struct sl_lane *lane = lane_of(reader, &messages[i]);
+		struct sl_held *entry = sl_reader_find(reader, &messages[i]);
+		uint64_t position = messages[i].position;
+
+		if (fenced && lane && entry &&
+		    sl_load_acquire(&sl_slot(&lane->view, position)->seq) !=
+		    SLUICE_SEQ(position)) {
+			sl_store_release(sl_pin(&reader->cursor,
+						entry - reader->held), 0);
+			lose(reader, messages, i, n, lane);
+			sl_held_free(reader, entry);
+		} else {
+			if (out != i)
+				messages[out] = messages[i];
+			out++;
+		}
+	}
+	return out;
+}
+
+/* Show the publishers what was received; those without bytes release at once. */
+static void show(struct sl_reader *reader,
+		 const struct sluice_message *messages, size_t n)
+{
+	bool flush = false;
+
+	for (size_t i = 0; i < n; i++) {
+		struct sl_lane *lane = lane_of(reader, &messages[i]);
+
+		if (lane)
+			sl_lane_show(reader, lane);
+		flush |= messages[i].priv[HELD_ENTRY] == NOT_HELD;
+	}
+	if (flush)
+		sl_reader_flush(reader);
+}
+
+static ssize_t broadcast_receive(struct sl_reader *reader,
+				 struct sluice_message *messages, size_t count)
+{
+	enum took last = TOOK_NONE;
+
+	for (int i = 0; i < OVERTAKEN_MAX; i++) {
+		size_t n = collect(reader, messages, count, &last);
+		size_t sure = confirm(reader, messages, n);
+
+		if (sure) {
+			show(reader, messages, sure);
+			return sure;
+		}
+		if (last == TOOK_FULL && !n)
+			return -ENOBUFS;
+		if (!n && last == TOOK_NONE)
+			break;
+	}
+	for (uint32_t i = 0; i < reader->actives; i++)
+		sl_lane_show(reader, reader->active[i]);
+	return 0;
+}
+
+/* Nothing was received: why? */
+static int nothing(struct sl_reader *reader)
+{
+	const struct sluice_members *head = sl_members_head(reader->members);
+
+	if (reader->config.pattern == SLUICE_QUEUE)
+		sl_queue_idle(reader);
+	sl_reader_flush(reader);
+	if (reader->lies) {
+		reader->lies--;
+		return -EPROTO;
+	}
+	if (reader->trouble)
+		return reader->trouble;
+	if (reader->seen && !reader->actives &&
+	    !(reader->flags & SLUICE_JOIN_STAY) &&
+	    !sl_load_relaxed(&head->publishers))
+		return -EPIPE;
+	return -EAGAIN;
+}
+
+ssize_t sl_reader_receive(struct sl_reader *reader,
+			  struct sluice_message *messages, size_t count)
+{
+	ssize_t n;
+
+	if (reader->lies) {
+		reader->lies--;
+		return -EPROTO;
+	}
+	sl_reader_update(reader);
+	if (reader->evicted)
+		return -ECONNABORTED;
+	if (reader->config.pattern == SLUICE_QUEUE)
+		n = sl_queue_receive(reader, messages, count);
+	else
+		n = broadcast_receive(reader, messages, count);
+	if (!n)
+		n = nothing(reader);
+	if (n > 0)
+		reader->stats.received += n;
+	cursor_show(reader);
+	return n;
+}
+
+/* Store what ends the holding of a message: 0, or its tag. */
+static int let_go(struct sl_reader *reader, struct sluice_message *message,
+		  uint64_t reject)
+{
+	struct sl_held *entry = sl_reader_find(reader, message);
+	uint64_t value = 0;
+
+	if (message->priv[HELD_ENTRY] == NOT_HELD) {
+		memset(message, 0, sizeof(*message));
+		return 0;
+	}
+	if (!entry)
+		return -EINVAL;
+	if (reader->config.pattern == SLUICE_QUEUE)
+		value = entry->tag | reject;
+	sl_store_release(sl_pin(&reader->cursor, entry - reader->held),
+			 value);				/* R3, with A3 */
+	sl_held_free(reader, entry);
+	message->data = NULL;
+	message->priv[HELD_SERIAL] = 0;
+	return 0;
+}
+
+/* Was it evicted while it read? What it read may not be what was sent. */
+static bool evicted_now(struct sl_reader *reader)
+{
+	if (reader->policy != SLUICE_EVICT || reader->evicted)
+		return reader->evicted;
+	sl_acquire_fence();
+	if (sl_load_relaxed(&sl_members_head(reader->members)->seq) !=
+	    reader->seq)
+		self_update(reader);
+	return reader->evicted;
+}
+
+static int let_all_go(struct sl_reader *reader,
+		      struct sluice_message *messages, size_t count,
+		      uint64_t reject)
+{
+	bool evicted = evicted_now(reader);
+	int err, first = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		err = let_go(reader, &messages[i], reject);
+		if (err && !first)
+			first = err;
+	}
+	sl_full_fence();				/* F4, with F7 */
+	for (size_t i = 0; i < count; i++)
+		if (messages[i].publisher <
+		    reader->members->places[SLUICE_PUBLISHER])
+			wake_if_armed(reader, messages[i].publisher);
+	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->held,
+			 reader->helds);
+	if (!first && evicted)
+		first = -ECONNABORTED;
+	return first;
+}
+
+int sl_reader_release(struct sl_reader *reader,
+		      struct sluice_message *messages, size_t count)
+{
+	return let_all_go(reader, messages, count, 0);
+}
+
+int sl_reader_reject(struct sl_reader *reader, struct sluice_message *message)
+{
+	if (reader->config.pattern != SLUICE_QUEUE)
+		return -EOPNOTSUPP;
+	return let_all_go(reader, message, 1, SLUICE_ACK_REJECT);
+}
+
+void sl_reader_sleep(struct sl_reader *reader)
+{
+	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->member_seen,
+			 reader->trouble ? reader->seq - 1 : reader->seq);
+}
+
+void sl_reader_awake(struct sl_reader *reader)
+{
+	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->member_seen,
+			 sl_roster_seen(&reader->roster));
+}
+
+int sl_reader_next_event(struct sl_reader *reader, struct sluice_event *event)
+{
+	bool some = true;
+
+	self_update(reader);
+	if (reader->evicted && !reader->evicted_told) {
+		reader->evicted_told = true;
+		memset(event, 0, sizeof(*event));
+		event->type = SLUICE_EVENT_EVICTED;
+		event->role = SLUICE_SUBSCRIBER;
+		event->index = reader->index;
+		event->generation = reader->generation;
+		event->reason = SLUICE_LEFT_EVICTED;
+	} else {
+		some = sl_roster_next(&reader->roster, event);
+	}
+	sl_reader_awake(reader);
+	return some ? 0 : -EAGAIN;
+}
+
+uint64_t sl_reader_heads(const struct sl_reader *reader)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < reader->actives; i++)
+		sum += sl_load_relaxed(
+			&sl_lane_head(&reader->active[i]->view)->head);
+	return sum;
+}
+
+static uint64_t lane_lag(const struct sl_reader *reader,
+			 const struct sl_lane *lane)
+{
+	uint64_t head = sl_load_relaxed(&sl_lane_head(&lane->view)->head);
+	uint64_t read = lane->position;
+
+	if (reader->config.pattern == SLUICE_QUEUE)
+		read = sl_load_relaxed(
+			&publisher_of(reader, lane->index)->done);
+	return head > read ? head - read : 0;
+}
+
+void sl_reader_stats(const struct sl_reader *reader,
+		     struct sluice_subscriber_stats *stats)
+{
+	*stats = reader->stats;
+	stats->held = reader->helds;
+	stats->publishers = reader->actives;
+	for (uint32_t i = 0; i < reader->actives; i++)
+		stats->lag += lane_lag(reader, reader->active[i]);
+}

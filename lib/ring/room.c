@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * How a publisher comes by room: reclaim, growth, and the policies for those
+ * who lag. doc/memory-model.md, "Reclaim", says why it is safe.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "atomic.h"
+#include "writer.h"
+
+/* Who lags loses this part of the ring at once: one full fence for all of it. */
+#define BATCH_PART	16
+
+/**
+ * struct limits - up to where the messages are consumed
+ * @all: by every subscriber
+ * @block: by those whom the channel promises every message
+ */
+struct limits {
+	uint64_t all;
+	uint64_t block;
+};
+
+static void peer_forget(struct sl_writer *writer, struct sl_peer *peer)
+{
+	if (peer->cursor.area.base)
+		writer->ops->unmap(writer->context, &peer->cursor);
+	memset(peer, 0, sizeof(*peer));
+}
+
+/* A cursor that the publisher could not use without leaving its bounds is none. */
+static bool cursor_fits(const struct sl_writer *writer,
+			const struct sl_cursor_view *cursor)
+{
+	return cursor->lanes > writer->index &&
+		cursor->pins <= writer->config.held;
+}
+
+static int peer_update(struct sl_writer *writer, uint32_t index)
+{
+	struct sl_peer *peer = &writer->peers[index];
+	struct sl_who now;
+	int err;
+
+	err = sl_member_read(writer->members, SLUICE_SUBSCRIBER, index, &now);
+	if (err)
+		return err;
+	if (now.state != SLUICE_ACTIVE ||
+	    peer->who.generation != now.generation)
+		peer_forget(writer, peer);
+	if (now.state != SLUICE_ACTIVE)
+		return 0;
+	peer->who = now;
+	if (peer->cursor.area.base || writer->config.pattern == SLUICE_QUEUE)
+		return 0;
+	err = writer->ops->attach(writer->context, index, now.generation,
+				  &peer->cursor);
+	if (err == -ESTALE || err == -ENOENT) {
+		peer_forget(writer, peer);
+		return 0;
+	}
+	if (!err && !cursor_fits(writer, &peer->cursor)) {
+		writer->ops->unmap(writer->context, &peer->cursor);
+		peer->cursor.area.base = NULL;
+		err = -EPROTO;
+	}
+	return err;
+}
+
+/*
+ * Bring the peers up to date with the table. One whose cursor cannot be mapped
+ * just now may hold anything: nothing is reclaimed until it can.
+ */
+static void peers_update(struct sl_writer *writer)
+{
+	uint64_t seq = sl_load_acquire(&sl_members_head(writer->members)->seq);
+	uint32_t places = writer->members->places[SLUICE_SUBSCRIBER];
+	int err;
+
+	if (seq == writer->seq && !writer->trouble)
+		return;
+	writer->seq = seq;
+	writer->trouble = 0;
+	writer->peers_end = 0;
+	for (uint32_t i = 0; i < places; i++) {
+		err = peer_update(writer, i);
+		if (err)
+			writer->trouble = err;
+		if (writer->peers[i].who.generation)
+			writer->peers_end = i + 1;
+	}
+}
+
+static bool peer_counts(const struct sl_peer *peer)
+{
+	return peer->who.generation && !peer->liar;
+}
+
+static void peer_lied(struct sl_writer *writer, uint32_t index)
+{
+	struct sl_peer *peer = &writer->peers[index];
+
+	peer->liar = true;
+	sl_roster_corrupt(&writer->roster, index, &peer->who);
+	sl_store_relaxed(&sl_lane_head(&writer->lane)->member_seen,
+			 sl_roster_seen(&writer->roster));
+}
+
+/* How far a subscriber has read: false if it has not begun this lane. */
+static bool peer_head(struct sl_writer *writer, uint32_t index, uint64_t *head)
+{
+	struct sl_peer *peer = &writer->peers[index];
+	const struct sluice_cursor_lane *lane;
+
+	if (!peer->cursor.area.base)
+		return false;
+	lane = sl_cursor_lane(&peer->cursor, writer->index);
+	if (sl_load_acquire(&lane->generation) != writer->generation) /* A2 */
+		return false;
+	*head = sl_load_acquire(&lane->head);			/* A2 */
+	if (*head > writer->head) {
+		peer_lied(writer, index);
+		*head = writer->head;
+	}
+	if (*head < writer->tail)
+		*head = writer->tail;
+	return true;
+}
+
+static void limits_find(struct sl_writer *writer, struct limits *limits)
+{
+	uint64_t head;
+	bool block;
+
+	writer->stats.scans++;
+	limits->all = limits->block = writer->trouble ? writer->tail :
+		writer->head;
+	for (uint32_t i = 0; i < writer->peers_end; i++) {
+		if (!peer_counts(&writer->peers[i]))
+			continue;
+		block = writer->peers[i].who.policy == SLUICE_BLOCK;
+		if (!peer_head(writer, i, &head)) {
+			if (!block)
+				continue;
+			head = writer->tail;
+		}
+		if (head < limits->all)
+			limits->all = head;
+		if (block && head < limits->block)
+			limits->block = head;
+	}
+}
+
+static uint64_t before_history(const struct sl_writer *writer)
+{
+	uint64_t history = writer->config.history;
+
+	return writer->head > history ? writer->head - history : 0;
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void record_free(struct sl_writer *writer, struct sl_record *record)
+{
+	if (record->fds)
+		writer->ops->fds_release(writer->context, record->token,
+					 record->fds);
+	if (record->block != SL_POOL_NONE)
+		sl_pool_free(&writer->pool, record->block);
+}
+
+/* The message set aside with this (shortened) position; they are in order. */
+static struct sl_record *aside_find(struct sl_writer *writer, uint64_t position)
+{
+	uint32_t low = 0, high = writer->asides;
+	uint64_t base, want;
+
+	if (!high)
+		return NULL;
+	base = writer->aside[0].position;
+	want = (position - base) & SLUICE_PIN_POSITION;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (writer->aside[mid].position - base < want)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == writer->asides ||
+	    writer->aside[low].position - base != want)
+		return NULL;
+	return &writer->aside[low];
+}
+
+/* Mark what a pin holds: of the candidates before @limit, or set aside. */
+static void pin_mark(struct sl_writer *writer, uint64_t pin, uint64_t limit)
+{
+	uint64_t position = pin & SLUICE_PIN_POSITION;
+	uint64_t ahead = (position - writer->tail) & SLUICE_PIN_POSITION;
+	struct sl_record *record;
+
+	if (pin >> 48 != (uint64_t)writer->index + 1)
+		return;
+	if (ahead < limit - writer->tail)
+		record = &writer->records[position & (writer->lane.slots - 1)];
+	else
+		record = aside_find(writer, position);
+	if (record)
+		record->pinned = true;
+}
+
+static void pins_mark(struct sl_writer *writer, uint64_t limit)
+{
+	for (uint32_t i = 0; i < writer->peers_end; i++) {
+		const struct sl_peer *peer = &writer->peers[i];
+
+		if (!peer_counts(peer) || !peer->cursor.area.base)
+			continue;
+		for (uint32_t n = 0; n < peer->cursor.pins; n++)
+			pin_mark(writer,
+				 sl_load_acquire(sl_pin(&peer->cursor, n)),
+				 limit);			/* A3 */
+	}
+}
+
+/* Free what is set aside and not held any more: was there some? */
+static bool asides_sweep(struct sl_writer *writer)
+{
+	uint32_t kept = 0;
+	bool some;
+
+	for (uint32_t i = 0; i < writer->asides; i++) {
+		struct sl_record *record = &writer->aside[i];
+
+		if (!record->pinned) {
+			record_free(writer, record);
+			continue;
+		}
+		record->pinned = false;
+		writer->aside[kept++] = *record;
+	}
+	some = kept < writer->asides;
+	writer->asides = kept;
+	return some;
+}
+
+/*
+ * There is a place aside for every pin there can be. A look at the pins reads
+ * each once, so it marks no more messages than that, whatever a hostile
+ * subscriber does meanwhile; and what it did not mark has just been swept.
+ */
+static void candidates_take(struct sl_writer *writer, uint64_t limit)
+{
+	uint64_t mask = writer->lane.slots - 1;
+
+	for (; writer->tail < limit; writer->tail++) {
+		struct sl_record *record =
+			&writer->records[writer->tail & mask];
+
+		if (!record->pinned) {
+			record_free(writer, record);
+			continue;
+		}
+		record->pinned = false;
+		writer->aside[writer->asides++] = *record;
+	}
+}
+
+/* The sequence changed meanwhile: somebody may be reading these who counts. */
+static void candidates_restore(struct sl_writer *writer, uint64_t limit)
+{
+	for (uint64_t position = limit; position-- > writer->tail;)
+		sl_store_release(&sl_slot(&writer->lane, position)->seq,
+				 SLUICE_SEQ(position));
+	if (limit == writer->tail)
+		return;
+	sl_full_fence();				/* F1, with F2 */
+	if (sl_load_relaxed(&sl_members_head(writer->members)->armed))
+		writer->ops->wake(writer->context, limit - writer->tail);
+}
+
+/*
+ * Reclaim everything before @limit, and look at what was set aside. Return:
+ * true if something became free, or everything has to be looked at again.
+ */
+static bool reclaim(struct sl_writer *writer, uint64_t limit)
+{
+	uint64_t position;
+	bool some;
+
+	if (limit <= writer->tail && !writer->asides)
+		return false;
+	if (limit < writer->tail)
+		limit = writer->tail;
+	for (position = writer->tail; position < limit; position++)
+		sl_store_relaxed(&sl_slot(&writer->lane, position)->seq,
+				 SLUICE_SEQ(position) | SLUICE_SEQ_DROPPED);
+	sl_full_fence();				/* F5, with F3 and F6 */
+	if (sl_load_acquire(&sl_members_head(writer->members)->seq) !=
+	    writer->seq) {
+		candidates_restore(writer, limit);
+		peers_update(writer);
+		return true;
+	}
+	pins_mark(writer, limit);
+	some = asides_sweep(writer);
+	if (limit == writer->tail)
+		return some;
+	candidates_take(writer, limit);
+	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->tail);
+	return true;
+}
+
+/* A step towards room: 1 if something changed, 0 if not, or an error. */
+typedef int step_fn(struct sl_writer *writer, uint64_t length);
+
+static int take_consumed(struct sl_writer *writer, uint64_t length)
+{
+	struct limits limits;
+
+	(void)length;
+	peers_update(writer);
+	limits_find(writer, &limits);
+	return reclaim(writer, min(limits.all, before_history(writer)));
+}
+
+static int take_more_pool(struct sl_writer *writer, uint64_t length)
+{
+	int err;
+
+	if (!writer->may_grow || sl_writer_full(writer) ||
+	    writer->pool.segments == SLUICE_SEGMENTS_MAX ||
+	    writer->pool.size >= writer->config.pool_limit)
+		return 0;
+	err = writer->ops->grow(writer->context, length);
+	if (!err)
+		return 1;
+	/* One that fits if the others make room can do without. */
+	return length > writer->pool.greatest ? err : 0;
+}
+
+/* Detach one subscriber whose policy says so and that @holds says is in the way. */
+static int evict_one(struct sl_writer *writer, uint64_t limit,
+		     bool (*holds)(struct sl_writer *writer, uint32_t index,
+				   uint64_t limit))
+{
+	for (uint32_t i = 0; i < writer->peers_end; i++) {
+		struct sl_peer *peer = &writer->peers[i];
+		int err;
+
+		if (!peer_counts(peer) || peer->who.policy != SLUICE_EVICT ||
+		    !holds(writer, i, limit))
+			continue;
+		err = writer->ops->evict(writer->context, i,
+					 peer->who.generation);
+		if (err && err != -ESTALE && err != -ENOENT)
+			return 0;
+		writer->stats.evicted += !err;
+		peer_forget(writer, peer);
+		return 1;
+	}
+	return 0;
+}
+
+static bool holds_unread(struct sl_writer *writer, uint32_t index,
+			 uint64_t limit)
+{
+	uint64_t head;
+
+	return peer_head(writer, index, &head) && head < limit;
+}
+
+static bool holds_aside(struct sl_writer *writer, uint32_t index,
+			uint64_t limit)
+{
+	const struct sl_cursor_view *cursor = &writer->peers[index].cursor;
+
+	(void)limit;
+	for (uint32_t n = 0; cursor->area.base && n < cursor->pins; n++) {
+		uint64_t pin = sl_load_acquire(sl_pin(cursor, n));
+
+		if (pin >> 48 == (uint64_t)writer->index + 1 &&
+		    aside_find(writer, pin & SLUICE_PIN_POSITION))
+			return true;
+	}
+	return false;
+}
+
+/* Up to @bound, but no more at once than makes the fence worth it. */
+static int take_unread(struct sl_writer *writer, uint64_t bound)
+{
+	uint64_t batch = writer->lane.slots / BATCH_PART;
+	struct limits limits;
+	uint64_t limit;
+	int some;
+
+	peers_update(writer);
+	limits_find(writer, &limits);
+	limit = min(bound, writer->tail + (batch ? batch : 1));
+	limit = min(limit, limits.block);
+	if (limit <= writer->tail)
+		return 0;
+	if (evict_one(writer, limit, holds_unread))
+		return 1;
+	some = reclaim(writer, limit);
+	if (writer->tail > limits.all)
+		writer->stats.dropped += writer->tail - limits.all;
+	return some;
+}
+
+static int take_from_laggards(struct sl_writer *writer, uint64_t length)
+{
+	(void)length;
+	return take_unread(writer, before_history(writer));
+}
+
+static int take_from_holders(struct sl_writer *writer, uint64_t length)
+{
+	(void)length;
+	if (!writer->asides || sl_writer_full(writer))
+		return 0;
+	peers_update(writer);
+	return reclaim(writer, 0) || evict_one(writer, 0, holds_aside);
+}
+
+static int take_history(struct sl_writer *writer, uint64_t length)
+{
+	(void)length;
+	return take_unread(writer, writer->head);
+}
+
+/* Queue: the kernel says what is finished, and nobody reads that any more. */
+static int take_finished(struct sl_writer *writer, uint64_t length)
+{
+	const struct sluice_member *self =
+		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
+	uint64_t done = sl_load_acquire(&self->done);
+	uint64_t mask = writer->lane.slots - 1;
+
+	(void)length;
+	writer->stats.scans++;
+	done = min(done, writer->head);
+	if (done <= writer->tail)
+		return 0;
+	while (writer->tail < done)
+		record_free(writer, &writer->records[writer->tail++ & mask]);
+	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->tail);
+	return 1;
+}
+
+static int take_unclaimed(struct sl_writer *writer, uint64_t length)
+{
+	uint32_t batch = writer->lane.slots / BATCH_PART;
+	int dropped;
+
+	if (writer->config.policy != SLUICE_DROP_OLDEST)
+		return 0;
+	dropped = writer->ops->drop(writer->context, batch ? batch : 1);
+	if (dropped <= 0)
+		return 0;
+	writer->stats.dropped += dropped;
+	return take_finished(writer, length);
+}
+
+/* Dear ones last. */
+static step_fn *const broadcast_steps[] = {
+	take_consumed, take_more_pool, take_from_laggards, take_from_holders,
+	take_history, NULL
+};
+
+static step_fn *const queue_steps[] = {
+	take_finished, take_more_pool, take_unclaimed, NULL
+};
+
+int sl_writer_make_room(struct sl_writer *writer, uint64_t length,
+			struct sluice_loan *loan)
+{
+	step_fn *const *step = writer->config.pattern == SLUICE_QUEUE ?
+		queue_steps : broadcast_steps;
+
+	while (*step) {
+		int some = (*step)(writer, length);
+
+		if (some < 0)
+			return some;
+		if (!some)
+			step++;
+		else if (!sl_writer_take(writer, length, loan))
+			return 0;
+	}
+	return writer->trouble ? writer->trouble : -EAGAIN;
+}
+
+/*
+ * Evicting a consumer makes no room by itself: what it held goes to another
+ * one, who may be no quicker. So this is no step, but the caller's to do once.
+ */
+void sl_writer_evict_claimant(struct sl_writer *writer)
+{
+	if (writer->config.pattern != SLUICE_QUEUE)
+		return;
+	if (!writer->ops->evict(writer->context, SLUICE_EVICT_CLAIMANT, 0))
+		writer->stats.evicted++;
+}

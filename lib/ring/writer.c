@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A publisher's loans, and their way into the ring. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "atomic.h"
+#include "writer.h"
+
+/* What the library keeps in sluice_loan.priv. */
+enum { LENT_INDEX, LENT_SERIAL };
+
+static int tables_alloc(struct sl_writer *writer)
+{
+	uint32_t slots = writer->lane.slots;
+	uint32_t places = writer->members->places[SLUICE_SUBSCRIBER];
+
+	writer->aside_room = places * writer->config.held;
+	writer->records = calloc(slots, sizeof(*writer->records));
+	writer->aside = calloc(writer->aside_room, sizeof(*writer->aside));
+	writer->lent = calloc(slots, sizeof(*writer->lent));
+	writer->peers = calloc(places, sizeof(*writer->peers));
+	if (!writer->records || !writer->aside || !writer->lent ||
+	    !writer->peers)
+		return -ENOMEM;
+	return 0;
+}
+
+int sl_writer_init(struct sl_writer *writer,
+		   const struct sl_writer_setup *setup)
+{
+	int err;
+
+	memset(writer, 0, sizeof(*writer));
+	sl_pool_init(&writer->pool);
+	writer->lane = setup->lane;
+	writer->lane.segments = 0;
+	writer->members = setup->members;
+	writer->ops = setup->ops;
+	writer->context = setup->context;
+	writer->config = setup->config;
+	writer->index = setup->index;
+	writer->generation = setup->generation;
+	writer->may_grow = setup->may_grow;
+	err = tables_alloc(writer);
+	if (!err)
+		err = sl_roster_init(&writer->roster, writer->members,
+				     SLUICE_SUBSCRIBER);
+	if (err) {
+		sl_writer_deinit(writer);
+		return err;
+	}
+	for (uint32_t i = 0; i < writer->lane.slots; i++)
+		writer->lent[i].next = i + 1;
+	return 0;
+}
+
+void sl_writer_deinit(struct sl_writer *writer)
+{
+	for (uint32_t i = 0; writer->peers && i < writer->peers_end; i++)
+		if (writer->peers[i].cursor.area.base)
+			writer->ops->unmap(writer->context,
+					   &writer->peers[i].cursor);
+	sl_pool_deinit(&writer->pool);
+	sl_roster_deinit(&writer->roster);
+	free(writer->records);
+	free(writer->aside);
+	free(writer->lent);
+	free(writer->peers);
+	memset(writer, 0, sizeof(*writer));
+}
+
+int sl_writer_add(struct sl_writer *writer, const struct sl_area *segment)
+{
+	int err = sl_pool_add(&writer->pool, segment->base, segment->size);
+
+	if (!err)
+		writer->lane.segment[writer->lane.segments++] = *segment;
+	return err;
+}
+
+/* What may still be added goes into one segment, so that is as good as it gets. */
+uint64_t sl_writer_greatest(const struct sl_writer *writer)
+{
+	const struct sl_pool *pool = &writer->pool;
+	uint64_t more = 0;
+
+	if (writer->may_grow && pool->segments < SLUICE_SEGMENTS_MAX &&
+	    writer->config.pool_limit > pool->size)
+		more = writer->config.pool_limit - pool->size;
+	return more > pool->greatest ? more : pool->greatest;
+}
+
+int sl_writer_take(struct sl_writer *writer, uint64_t length,
+		   struct sluice_loan *loan)
+{
+	uint32_t block = SL_POOL_NONE;
+	struct sl_lent *lent;
+
+	if (sl_writer_full(writer))
+		return -EAGAIN;
+	if (length) {
+		block = sl_pool_alloc(&writer->pool, length);
+		if (block == SL_POOL_NONE)
+			return -EAGAIN;
+	}
+	memset(loan, 0, sizeof(*loan));
+	loan->priv[LENT_INDEX] = writer->lent_free;
+	lent = &writer->lent[writer->lent_free];
+	writer->lent_free = lent->next;
+	writer->loans++;
+	lent->length = length;
+	lent->block = block;
+	lent->serial = ++writer->serial;
+	loan->priv[LENT_SERIAL] = lent->serial;
+	loan->length = length;
+	if (length)
+		loan->data = sl_pool_data(&writer->pool, block);
+	return 0;
+}
+
+static void room_seen(struct sl_writer *writer, uint64_t room)
+{
+	if (writer->room_seen == room)
+		return;
+	writer->room_seen = room;
+	sl_store_relaxed(&sl_lane_head(&writer->lane)->room_seen, room);
+}
+
+int sl_writer_loan(struct sl_writer *writer, uint64_t length,
+		   struct sluice_loan *loan)
+{
+	int err = sl_writer_take(writer, length, loan);
+
+	if (err) {
+		if (length > sl_writer_greatest(writer))
+			return -EMSGSIZE;
+		err = sl_writer_make_room(writer, length, loan);
+	}
+	if (!err)
+		room_seen(writer, 0);
+	return err;
+}
+
+/*
+ * An eventcount: read the count, arm, look again, and only then believe that
+ * there is no room. Whatever makes some after that look finds the writer
+ * armed, and changes the count.
+ */
+int sl_writer_loan_or_arm(struct sl_writer *writer, uint64_t length,
+			  struct sluice_loan *loan, uint64_t *room)
+{
+	const struct sluice_member *self =
+		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
+	int err;
+
+	*room = sl_load_acquire(&self->room);
+	if (sl_load_relaxed(&self->armed)) {
+		sl_full_fence();			/* F7, with F4 */
+	} else {
+		err = writer->ops->arm(writer->context);
+		if (err)
+			return err;
+	}
+	err = sl_writer_loan(writer, length, loan);
+	if (err == -EAGAIN)
+		room_seen(writer, *room);
+	return err;
+}
+
+/* The table's entry of a loan, or NULL if there is no such loan. */
+static struct sl_lent *lent_of(struct sl_writer *writer,
+			       const struct sluice_loan *loan)
+{
+	uint64_t index = loan->priv[LENT_INDEX];
+
+	if (index >= writer->lane.slots || !loan->priv[LENT_SERIAL] ||
+	    writer->lent[index].serial != loan->priv[LENT_SERIAL])
+		return NULL;
+	return &writer->lent[index];
+}
+
+static void lent_end(struct sl_writer *writer, struct sl_lent *lent,
+		     struct sluice_loan *loan)
+{
+	lent->serial = 0;
+	lent->next = writer->lent_free;
+	writer->lent_free = lent - writer->lent;
+	writer->loans--;
+	memset(loan, 0, sizeof(*loan));
+}
+
+int sl_writer_discard(struct sl_writer *writer, struct sluice_loan *loan)
+{
+	struct sl_lent *lent = lent_of(writer, loan);
+
+	if (!lent)
+		return -EINVAL;
+	if (lent->block != SL_POOL_NONE)
+		sl_pool_free(&writer->pool, lent->block);
+	lent_end(writer, lent, loan);
+	return 0;
+}
+
+/* Give back what a message shorter than its loan does not need. */
+static void trim(struct sl_writer *writer, struct sl_lent *lent,
+		 uint64_t length)
+{
+	if (length == lent->length)
+		return;
+	if (length) {
+		sl_pool_shrink(&writer->pool, lent->block, length);
+	} else {
+		sl_pool_free(&writer->pool, lent->block);
+		lent->block = SL_POOL_NONE;
+	}
+}
+
+static void slot_fill(struct sl_writer *writer, struct sluice_slot *slot,
+		      const struct sl_record *record,
+		      const struct sluice_loan *loan)
+{
+	const struct sl_pool *pool = &writer->pool;
+	uint64_t offset = 0;
+	uint32_t segment = 0;
+
+	if (record->block != SL_POOL_NONE) {
+		segment = sl_pool_segment(pool, record->block);
+		offset = sl_pool_offset(pool, record->block);
+	}
+	sl_store_relaxed(&slot->offset, offset);
+	sl_store_relaxed(&slot->length, loan->length);
+	sl_store_relaxed(&slot->segment, segment);
+	sl_store_relaxed(&slot->type, loan->type);
+	sl_store_relaxed(&slot->fds, record->fds);
+	sl_store_relaxed(&slot->token, record->token);
+}
+
+static int publish_one(struct sl_writer *writer, struct sluice_loan *loan)
+{
+	struct sluice_slot *slot = sl_slot(&writer->lane, writer->head);
+	struct sl_lent *lent = lent_of(writer, loan);
+	struct sl_record *record;
+	uint64_t token = 0;
+	int err;
+
+	if (!lent || loan->length > lent->length ||
+	    loan->nfds > SLUICE_FDS_MAX)
+		return -EINVAL;
+	if (loan->nfds) {
+		err = writer->ops->fds_attach(writer->context, loan->fds,
+					      loan->nfds, &token);
+		if (err)
+			return err;
+	}
+	trim(writer, lent, loan->length);
+	record = &writer->records[writer->head & (writer->lane.slots - 1)];
+	*record = (struct sl_record){
+		.position = writer->head,
+		.token = token,
+		.block = lent->block,
+		.fds = loan->nfds,
+	};
+	slot_fill(writer, slot, record, loan);
+	sl_store_release(&slot->seq, SLUICE_SEQ(writer->head));	/* R1 */
+	writer->head++;
+	lent_end(writer, lent, loan);
+	return 0;
+}
+
+ssize_t sl_writer_publish(struct sl_writer *writer, struct sluice_loan *loans,
+			  size_t count)
+{
+	size_t done = 0;
+	int err = 0;
+
+	while (done < count && !err) {
+		err = publish_one(writer, &loans[done]);
+		done += !err;
+	}
+	if (!done)
+		return err;
+	sl_store_relaxed(&sl_lane_head(&writer->lane)->head, writer->head);
+	writer->stats.published += done;
+	sl_full_fence();				/* F1, with F2 */
+	if (sl_load_relaxed(&sl_members_head(writer->members)->armed)) {
+		writer->stats.wakes++;
+		writer->ops->wake(writer->context, done);
+	}
+	return done;
+}
+
+int sl_writer_next_event(struct sl_writer *writer, struct sluice_event *event)
+{
+	bool some = sl_roster_next(&writer->roster, event);
+
+	sl_store_relaxed(&sl_lane_head(&writer->lane)->member_seen,
+			 sl_roster_seen(&writer->roster));
+	return some ? 0 : -EAGAIN;
+}
+
+void sl_writer_stats(const struct sl_writer *writer,
+		     struct sluice_publisher_stats *stats)
+{
+	*stats = writer->stats;
+	stats->reclaimed = writer->tail;
+	stats->pool = writer->pool.size;
+	stats->pool_used = writer->pool.used;
+	stats->segments = writer->pool.segments;
+	stats->loans = writer->loans;
+	stats->aside = writer->asides;
+}
