@@ -59,6 +59,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 struct sluice_channel;
 struct sluice_publisher;
 struct sluice_subscriber;
@@ -882,6 +884,8 @@ int sluice_subscriber_next_event(struct sluice_subscriber *subscriber,
  */
 int sluice_subscriber_stats(const struct sluice_subscriber *subscriber,
 			    struct sluice_subscriber_stats *stats, size_t size);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
