@@ -199,6 +199,7 @@ void sluice_endpoint_write_entry(struct sluice_endpoint *ep)
 	smp_store_release(&entry->generation, ep->generation);
 }
 
+/* The place is free; who had it last, and how that ended, can still be read. */
 static void entry_clear(struct sluice_endpoint *ep)
 {
 	struct sluice_member *entry = sluice_endpoint_entry(ep);
@@ -207,6 +208,8 @@ static void entry_clear(struct sluice_endpoint *ep)
 	WRITE_ONCE(entry->generation, 0);
 	smp_wmb();
 	memset(entry, 0, sizeof(*entry));
+	WRITE_ONCE(entry->reason, ep->reason);
+	smp_store_release(&entry->generation, ep->generation);
 }
 
 void sluice_endpoint_changed(struct sluice_channel *channel)
@@ -267,6 +270,7 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 	} else {
 		ep->had_peer = channel->publisher_count || channel->left_count;
 		channel->subscriber_count++;
+		sluice_subscriber_note_heads(sluice_subscriber(ep));
 	}
 	sluice_endpoint_write_entry(ep);
 	sluice_endpoint_set_at(channel, ep->role, index,
@@ -597,6 +601,7 @@ static void endpoint_bind(struct sluice_endpoint *ep, struct mm_struct *mm)
 		return;
 	endpoint_identify(ep);
 	sluice_endpoint_write_entry(ep);
+	sluice_endpoint_changed(ep->channel);
 }
 
 static int endpoint_mmap(struct file *file, struct vm_area_struct *vma)

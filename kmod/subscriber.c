@@ -341,6 +341,20 @@ void sluice_subscriber_detached(struct sluice_subscriber *sub,
 	due_done(sub, pub);
 }
 
+void sluice_subscriber_note_heads(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	struct sluice_publisher *pub;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = sluice_deref(channel, channel->publishers[i]);
+		if (pub)
+			sub->lanes[i].head = READ_ONCE(pub->lane->head);
+	}
+}
+
 void sluice_subscriber_place_taken(struct sluice_channel *channel, u32 index)
 {
 	struct sluice_subscriber *sub;

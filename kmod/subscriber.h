@@ -76,6 +76,9 @@ void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 void sluice_subscriber_detached(struct sluice_subscriber *sub,
 				struct sluice_publisher *pub);
 
+/* Note in the cursor, which nobody has mapped yet, where each lane is. */
+void sluice_subscriber_note_heads(struct sluice_subscriber *sub);
+
 /* A new publisher has this place. channel->lock. */
 void sluice_subscriber_place_taken(struct sluice_channel *channel, u32 index);
 

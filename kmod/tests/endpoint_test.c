@@ -116,8 +116,9 @@ static void member_reuse(struct kunit *test)
 	generation = entry->generation;
 	KUNIT_EXPECT_EQ(test, (u32)SLUICE_ACTIVE, entry->state);
 	close_now(f, 1);
-	KUNIT_EXPECT_EQ(test, 0ULL, entry->generation);
+	KUNIT_EXPECT_EQ(test, generation, entry->generation);
 	KUNIT_EXPECT_EQ(test, (u32)SLUICE_FREE, entry->state);
+	KUNIT_EXPECT_EQ(test, (u32)SLUICE_LEFT_CLOSED, entry->reason);
 	KUNIT_EXPECT_EQ(test, (u32)PLACES - 1, channel->table->subscribers);
 	f->files[1] = join(channel, SLUICE_SUBSCRIBER);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(f->files[1]));

@@ -598,7 +598,8 @@ struct sluice_lane {
  * struct sluice_cursor_lane - how far one lane is read
  * @generation: the publisher's, 0 if this lane is not read; stored after @head
  *	when a lane is begun
- * @head: every position before it is released, pinned or lost
+ * @head: every position before it is released, pinned or lost. JOIN leaves
+ *	here what the publisher that then had this place had published
  */
 struct sluice_cursor_lane {
 	__aligned_u64 generation;
@@ -646,7 +647,8 @@ enum sluice_reason {
 /**
  * struct sluice_member - one endpoint, written by the kernel
  * @generation: 0 while the rest changes: read it before and after
- * @state: enum sluice_state
+ * @state: enum sluice_state; if SLUICE_FREE, @generation and @reason are of the
+ *	one that had this place last
  * @reason: enum sluice_reason
  * @pid: as the pid and user namespaces of the channel's maker see it
  * @uid: likewise
