@@ -169,7 +169,9 @@ int sluice_endpoint_init(struct sluice_endpoint *ep,
 }
 
 /*
- * The member table.
+ * The member table. E1: generation 0, then the rest. E2: the rest, then the
+ * generation, release; both pair with the reader's acquire of generation
+ * before it copies an entry, and the acquire fence before it looks again.
  */
 struct sluice_member *sluice_endpoint_entry(const struct sluice_endpoint *ep)
 {
@@ -188,7 +190,7 @@ void sluice_endpoint_write_entry(struct sluice_endpoint *ep)
 
 	lockdep_assert_held(&channel->lock);
 	WRITE_ONCE(entry->generation, 0);
-	smp_wmb();
+	smp_wmb();	/* E1 */
 	WRITE_ONCE(entry->state, ep->state);
 	WRITE_ONCE(entry->reason, ep->reason);
 	WRITE_ONCE(entry->pid, pid_nr_ns(ep->pid, channel->pid_ns));
@@ -196,7 +198,7 @@ void sluice_endpoint_write_entry(struct sluice_endpoint *ep)
 	WRITE_ONCE(entry->gid, from_kgid_munged(channel->user_ns, ep->gid));
 	if (ep->role == SLUICE_SUBSCRIBER)
 		WRITE_ONCE(entry->policy, sluice_subscriber(ep)->policy);
-	smp_store_release(&entry->generation, ep->generation);
+	smp_store_release(&entry->generation, ep->generation);	/* E2 */
 }
 
 /* The place is free; who had it last, and how that ended, can still be read. */
@@ -206,10 +208,10 @@ static void entry_clear(struct sluice_endpoint *ep)
 
 	lockdep_assert_held(&ep->channel->lock);
 	WRITE_ONCE(entry->generation, 0);
-	smp_wmb();
+	smp_wmb();	/* E1 */
 	memset(entry, 0, sizeof(*entry));
 	WRITE_ONCE(entry->reason, ep->reason);
-	smp_store_release(&entry->generation, ep->generation);
+	smp_store_release(&entry->generation, ep->generation);	/* E2 */
 }
 
 void sluice_endpoint_changed(struct sluice_channel *channel)
@@ -221,8 +223,9 @@ void sluice_endpoint_changed(struct sluice_channel *channel)
 	lockdep_assert_held(&channel->lock);
 	WRITE_ONCE(table->publishers, channel->publisher_count);
 	WRITE_ONCE(table->subscribers, channel->subscriber_count);
+	/* E3: entries before seq; pairs with the acquire of who reads seq. */
 	smp_store_release(&table->seq, ++channel->seq);
-	smp_mb();	/* F6 */
+	smp_mb();	/* F6, pairs with a publisher's F5 */
 	wake_up_interruptible_all(&channel->readers);
 	for (i = 0; i < channel->config.publishers; i++) {
 		pub = sluice_deref(channel, channel->publishers[i]);
@@ -676,7 +679,7 @@ long sluice_endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 			atomic_add(2, armed);
 			counted = true;
 		}
-		smp_mb();	/* F2 */
+		smp_mb();	/* F2, pairs with a publisher's F1 */
 		if (sleep_over(ep, ready, arg))
 			break;
 		ret = signal_pending(current) ? -ERESTARTSYS : ret;

@@ -297,10 +297,11 @@ void sluice_publisher_wake_room(struct sluice_publisher *pub)
 	WRITE_ONCE(pub->room, pub->room + 1);
 	if (pub->ep.state == SLUICE_ACTIVE) {
 		WRITE_ONCE(entry->armed, 0);
+		/* Pairs with the acquire of room before armed is looked at. */
 		smp_store_release(&entry->room, pub->room);
 	}
 	spin_unlock(&pub->room_lock);
-	smp_mb();
+	smp_mb();	/* pairs with F2: who sees the old count is in the queue */
 	wake_up_interruptible_poll(&pub->room_wait, EPOLLOUT | EPOLLWRNORM);
 }
 
@@ -320,7 +321,7 @@ static long publisher_arm(struct sluice_call *call)
 	if (pub->ep.state == SLUICE_ACTIVE)
 		WRITE_ONCE(sluice_endpoint_entry(&pub->ep)->armed, 1);
 	spin_unlock(&pub->room_lock);
-	smp_mb();	/* F7 */
+	smp_mb();	/* F7, pairs with a subscriber's F4 */
 	if (sluice_is_queue(pub->ep.channel))
 		sluice_subscriber_reap_all(pub->ep.channel);
 	return 0;
@@ -363,7 +364,7 @@ __poll_t sluice_publisher_poll(struct sluice_publisher *pub, struct file *file,
 	__poll_t mask = 0;
 
 	poll_wait(file, &pub->room_wait, pt);
-	smp_mb();	/* F7, as ARM may have been long ago */
+	smp_mb();	/* F2: in the queue before room is looked at */
 	if (publisher_state(pub))
 		return EPOLLERR | EPOLLHUP;
 	if (READ_ONCE(pub->lane->room_seen) != READ_ONCE(pub->room))

@@ -162,7 +162,7 @@ static bool lane_claimable(const struct sluice_publisher *pub)
 	do {
 		next = READ_ONCE(claims->next);
 		published = sluice_publisher_has(pub, next);
-		smp_rmb();
+		smp_rmb();	/* pairs with claims_lock's release */
 	} while (next != READ_ONCE(claims->next));
 	return published && next - READ_ONCE(claims->done) < claims->slots;
 }
@@ -249,7 +249,7 @@ __poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
 
 	poll_wait(file, &channel->readers, pt);
 	atomic_or(1, (atomic_t *)&channel->table->armed);
-	smp_mb__after_atomic();	/* F2 */
+	smp_mb__after_atomic();	/* F2, pairs with a publisher's F1 */
 	if (subscriber_state(sub))
 		return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP;
 	rcu_read_lock();
@@ -266,7 +266,7 @@ __poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
 void sluice_subscriber_wake(struct sluice_channel *channel, u32 count)
 {
 	atomic_andnot(1, (atomic_t *)&channel->table->armed);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();	/* pairs with F2: who armed is in the queue */
 	__wake_up(&channel->readers, TASK_INTERRUPTIBLE,
 		  sluice_is_queue(channel) ? max(count, 1U) : 0,
 		  poll_to_key(EPOLLIN | EPOLLRDNORM));
