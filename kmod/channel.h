@@ -45,6 +45,7 @@ struct sluice_user;
  * @subscriber_count: active
  * @left_count: publishers that left and are kept
  * @last_publisher: generation of the one that joined last
+ * @last_subscriber: likewise
  * @past_messages: published by those that are gone
  * @readers: subscribers that sleep
  * @claims_lock: of a queue, inside @lock: guards all claims
@@ -76,6 +77,7 @@ struct sluice_channel {
 	u32 subscriber_count;
 	u32 left_count;
 	u64 last_publisher;
+	u64 last_subscriber;
 	u64 past_messages;
 	wait_queue_head_t readers;
 	struct mutex claims_lock;

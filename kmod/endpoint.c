@@ -234,6 +234,19 @@ void sluice_endpoint_changed(struct sluice_channel *channel)
 	}
 }
 
+bool sluice_endpoint_alone(const struct sluice_endpoint *ep)
+{
+	const struct sluice_channel *channel = ep->channel;
+	bool pub = ep->role == SLUICE_PUBLISHER;
+	u32 peers = pub ? READ_ONCE(channel->subscriber_count) :
+			  READ_ONCE(channel->publisher_count);
+	u64 last = pub ? READ_ONCE(channel->last_subscriber) :
+			 READ_ONCE(channel->last_publisher);
+
+	return !(ep->flags & SLUICE_JOIN_STAY) && !peers &&
+		(ep->had_peer || last > ep->generation);
+}
+
 /*
  * Joining.
  */
@@ -273,6 +286,7 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 	} else {
 		ep->had_peer = channel->publisher_count || channel->left_count;
 		channel->subscriber_count++;
+		channel->last_subscriber = ep->generation;
 		sluice_subscriber_note_heads(sluice_subscriber(ep));
 	}
 	sluice_endpoint_write_entry(ep);

@@ -106,6 +106,9 @@ void sluice_endpoint_vacate(struct sluice_endpoint *ep);
 struct sluice_endpoint *sluice_endpoint_peer(struct sluice_endpoint *ep,
 					     u32 index, u64 generation);
 
+/* There was one on the other side, and now is none (unless it stays). */
+bool sluice_endpoint_alone(const struct sluice_endpoint *ep);
+
 /* Fill in the reply to SLUICE_IOC_JOIN. */
 void sluice_endpoint_fill_join(struct sluice_endpoint *ep,
 			       struct sluice_join *join);

@@ -302,7 +302,7 @@ void sluice_publisher_wake_room(struct sluice_publisher *pub)
 	}
 	spin_unlock(&pub->room_lock);
 	smp_mb();	/* pairs with F2: who sees the old count is in the queue */
-	wake_up_interruptible_poll(&pub->room_wait, EPOLLOUT | EPOLLWRNORM);
+	wake_up_interruptible_all(&pub->room_wait);
 }
 
 static long publisher_state(struct sluice_publisher *pub)
@@ -371,8 +371,7 @@ __poll_t sluice_publisher_poll(struct sluice_publisher *pub, struct file *file,
 		mask |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(pub->lane->member_seen) != READ_ONCE(channel->seq))
 		mask |= EPOLLPRI;
-	if (pub->ep.had_peer && !READ_ONCE(channel->subscriber_count) &&
-	    !(pub->ep.flags & SLUICE_JOIN_STAY))
+	if (sluice_endpoint_alone(&pub->ep))
 		mask |= EPOLLHUP;
 	return mask;
 }

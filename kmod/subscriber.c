@@ -183,17 +183,6 @@ static bool subscriber_readable(struct sluice_subscriber *sub)
 	return false;
 }
 
-static bool subscriber_alone(struct sluice_subscriber *sub)
-{
-	struct sluice_channel *channel = sub->ep.channel;
-
-	if (sub->ep.flags & SLUICE_JOIN_STAY ||
-	    READ_ONCE(channel->publisher_count))
-		return false;
-	return sub->ep.had_peer ||
-		READ_ONCE(channel->last_publisher) > sub->ep.generation;
-}
-
 static bool subscriber_notices(struct sluice_subscriber *sub)
 {
 	return READ_ONCE(sub->cursor->member_seen) !=
@@ -204,7 +193,7 @@ static bool subscriber_ready(struct sluice_endpoint *ep, u64 unused)
 {
 	struct sluice_subscriber *sub = sluice_subscriber(ep);
 
-	return subscriber_notices(sub) || subscriber_alone(sub) ||
+	return subscriber_notices(sub) || sluice_endpoint_alone(&sub->ep) ||
 		subscriber_readable(sub);
 }
 
@@ -233,7 +222,7 @@ static long subscriber_wait(struct sluice_call *call)
 				    0);
 	if (!ret) {
 		rcu_read_lock();
-		if (subscriber_alone(sub) && !subscriber_notices(sub) &&
+		if (sluice_endpoint_alone(&sub->ep) && !subscriber_notices(sub) &&
 		    !subscriber_readable(sub))
 			ret = -EPIPE;
 		rcu_read_unlock();
@@ -258,7 +247,7 @@ __poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
 	rcu_read_unlock();
 	if (subscriber_notices(sub))
 		mask |= EPOLLPRI;
-	if (subscriber_alone(sub))
+	if (sluice_endpoint_alone(&sub->ep))
 		mask |= EPOLLHUP | EPOLLRDHUP;
 	return mask;
 }
@@ -267,9 +256,12 @@ void sluice_subscriber_wake(struct sluice_channel *channel, u32 count)
 {
 	atomic_andnot(1, (atomic_t *)&channel->table->armed);
 	smp_mb__after_atomic();	/* pairs with F2: who armed is in the queue */
+	/*
+	 * Without a key: io_uring's multishot poll would take a key for the
+	 * answer and not call ->poll, which arms.
+	 */
 	__wake_up(&channel->readers, TASK_INTERRUPTIBLE,
-		  sluice_is_queue(channel) ? max(count, 1U) : 0,
-		  poll_to_key(EPOLLIN | EPOLLRDNORM));
+		  sluice_is_queue(channel) ? max(count, 1U) : 0, NULL);
 }
 
 static u64 lane_lag(const struct sluice_subscriber *sub,
