@@ -62,6 +62,8 @@ static void area_free(struct kref *ref)
 
 	sluice_uncharge(area->user, SLUICE_RES_BYTES, area->size);
 	sluice_user_put(area->user);
+	if (area->heir)
+		sluice_user_put(area->heir);
 	if (area->shmem)
 		fput(area->shmem);
 	mem_cgroup_put(area->memcg);
@@ -112,6 +114,27 @@ void sluice_area_put(struct sluice_area *area)
 {
 	if (area)
 		kref_put(&area->ref, area_free);
+}
+
+void sluice_area_inherit(struct sluice_area *area, struct sluice_user *user)
+{
+	struct sluice_user *old = area->heir;
+
+	area->heir = sluice_user_hold(user);
+	if (old)
+		sluice_user_put(old);
+}
+
+void sluice_area_disown(struct sluice_area *area)
+{
+	if (!area)
+		return;
+	if (area->heir) {
+		sluice_charge_over(area->heir, SLUICE_RES_BYTES, area->size);
+		sluice_uncharge(area->user, SLUICE_RES_BYTES, area->size);
+		swap(area->heir, area->user);
+	}
+	sluice_area_put(area);
 }
 
 struct page *sluice_area_page(struct sluice_area *area, pgoff_t index)

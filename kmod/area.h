@@ -19,6 +19,7 @@ struct sluice_user;
  * @shmem: swappable pages, if @kaddr is NULL
  * @memcg: charged for @shmem pages, whoever touches them first
  * @user: charged for @size
+ * @heir: charged instead once the owner is gone: whoever mapped it last
  * @written: a writable mapping exists, or has existed
  */
 struct sluice_area {
@@ -29,6 +30,7 @@ struct sluice_area {
 	struct file *shmem;
 	struct mem_cgroup *memcg;
 	struct sluice_user *user;
+	struct sluice_user *heir;
 	atomic_t written;
 };
 
@@ -47,6 +49,15 @@ struct sluice_area *sluice_area_new_shmem(struct sluice_user *user,
 					  size_t size);
 struct sluice_area *sluice_area_get(struct sluice_area *area);
 void sluice_area_put(struct sluice_area *area);
+
+/*
+ * Whoever it belongs to gives it up. If others still map it they are charged
+ * from now on, or keeping their mappings would use up the owner's quota.
+ */
+void sluice_area_disown(struct sluice_area *area);
+
+/* @user maps it. The owner, who may still disown it, serialises this. */
+void sluice_area_inherit(struct sluice_area *area, struct sluice_user *user);
 
 /* Return: the page at @index with a reference, or an ERR_PTR. May sleep. */
 struct page *sluice_area_page(struct sluice_area *area, pgoff_t index);

@@ -115,7 +115,7 @@ static void endpoint_free(struct kref *ref)
 		sluice_publisher_free(sluice_publisher(ep));
 	else
 		sluice_subscriber_free(sluice_subscriber(ep));
-	sluice_area_put(ep->area);
+	sluice_area_disown(ep->area);
 	put_pid(ep->pid);
 	kvfree(ep->peers);
 	if (ep->user) {
@@ -639,6 +639,8 @@ static int endpoint_mmap(struct file *file, struct vm_area_struct *vma)
 	else
 		ret = sluice_map(vma, area, channel->map_file,
 				 own ? ep : NULL, kind == MAP_OWN);
+	if (!ret && (kind == MAP_PEER || kind == MAP_PEER_SEGMENT))
+		sluice_area_inherit(area, ep->user);
 	if (!ret && vma->vm_flags & VM_WRITE && kind == MAP_OWN)
 		endpoint_bind(ep, vma->vm_mm);
 	mutex_unlock(&channel->lock);

@@ -126,7 +126,7 @@ static bool charge_one(struct sluice_user *user, enum sluice_resource res,
 	s64 used = atomic64_read(&user->used[res]);
 
 	do {
-		if (n > limit || used > limit - n)
+		if (n > limit || (u64)used > limit - n)
 			return false;
 	} while (!atomic64_try_cmpxchg(&user->used[res], &used, used + n));
 	return true;
@@ -144,6 +144,13 @@ over:
 	for (undo = user; undo != level; undo = undo->parent)
 		atomic64_sub(n, &undo->used[res]);
 	return res == SLUICE_RES_FDS ? -ETOOMANYREFS : -EDQUOT;
+}
+
+void sluice_charge_over(struct sluice_user *user, enum sluice_resource res,
+			u64 n)
+{
+	for (; user; user = user->parent)
+		atomic64_add(n, &user->used[res]);
 }
 
 void sluice_uncharge(struct sluice_user *user, enum sluice_resource res, u64 n)
