@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * sluice - channels for people and shell scripts.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+static const struct command {
+	const char *name;
+	int (*main)(int argc, char **argv);
+} commands[] = {
+	{ "pub", pub_main },
+	{ "sub", sub_main },
+	{ "ls", ls_main },
+	{ "stat", stat_main },
+};
+
+static const char doc[] =
+	"Move messages through channels, and look at them.\v"
+	"Commands:\n"
+	"  pub NAME [FILE...]        publish lines, blocks or files\n"
+	"  sub NAME [-- COMMAND...]  write messages to standard output,\n"
+	"                            or run a command for each\n"
+	"  ls                        list channels\n"
+	"  stat NAME                 show a channel and who is in it\n"
+	"\n"
+	"'sluice COMMAND --help' tells more of a command. See also sluice(1).";
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	const struct command **command = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+			if (!strcmp(arg, commands[i].name))
+				*command = &commands[i];
+		}
+		if (!*command)
+			argp_error(state, "no such command: '%s'", arg);
+		/* What follows is the command's own. */
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "a command is needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+	(void)state;
+	fprintf(stream, "sluice %s\n", sluice_version());
+}
+
+/* Buffered output that cannot be written must not look like success. */
+static void flush_stdout(void)
+{
+	if (fflush(stdout) == EOF) {
+		perror("sluice: standard output");
+		_Exit(STATUS_FAILURE);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = parse, .args_doc = "COMMAND [ARGUMENT...]", .doc = doc,
+	};
+	const struct command *command = NULL;
+	char name[32];
+	int first = 1;
+
+	argp_program_version_hook = print_version;
+	argp_err_exit_status = STATUS_USAGE;
+	atexit(flush_stdout);
+	while (first < argc && argv[first][0] == '-')
+		first++;
+	argp_parse(&argp, first < argc ? first + 1 : argc, argv, ARGP_IN_ORDER,
+		   NULL, &command);
+	snprintf(name, sizeof(name), "sluice %s", command->name);
+	argv[first] = name;
+	return command->main(argc - first, argv + first);
+}

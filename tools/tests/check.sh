@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# check.sh OUT - what can be checked of the command without the module: usage,
+# messages, man pages, the README's example. OUT is where it was built. TAP.
+set -u
+OUT=$(cd "$1" && pwd)
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+SLUICE=$OUT/sluice
+MANDOC=${MANDOC:-mandoc}
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+count=0 failed=0
+
+# result STATUS NAME - and show what the last command said if it is bad.
+result() {
+	count=$((count + 1))
+	if (($1 == 0)); then
+		echo "ok $count - $2"
+	else
+		echo "not ok $count - $2"
+		sed 's/^/# /' "$WORK/out" "$WORK/err" 2>/dev/null
+		failed=$((failed + 1))
+	fi
+}
+
+# run STATUS ARGUMENT... - true if the command ends so.
+run() {
+	local wanted=$1 rc=0
+	shift
+	"$SLUICE" "$@" </dev/null >"$WORK/out" 2>"$WORK/err" || rc=$?
+	((rc == wanted))
+}
+
+help_of() {
+	run 0 $1 --help && grep -q "^Usage: sluice $1" "$WORK/out" && [[ ! -s $WORK/err ]]
+	result $? "sluice $1 --help"
+}
+
+# usage TEXT ARGUMENT... - a wrong command line is told so, and ends with 2.
+usage() {
+	local text=$1
+	shift
+	run 2 "$@" && grep -qF -- "$text" "$WORK/err" && [[ ! -s $WORK/out ]]
+	result $? "wrong: sluice $*"
+}
+
+check_usage() {
+	local command
+	for command in "" pub sub ls stat; do
+		help_of "$command"
+	done
+	run 0 --version && grep -qxE 'sluice [0-9]+\.[0-9]+\.[0-9]+' "$WORK/out"
+	result $? "sluice --version"
+	usage "a command is needed"
+	usage "no such command: 'puv'" puv
+	usage "unrecognized option" --foo
+	usage "unrecognized option" pub --foo x
+	usage "name of a channel is needed" pub
+	usage "name of a channel is needed" sub --stay
+	usage "name of a channel is needed" stat
+	usage "one channel at a time" stat a b
+	usage "1 to 64 bytes" pub ""
+	usage "1 to 64 bytes" sub "$(printf '%065d' 0)"
+	usage "no control characters" sub $'a\tb'
+	usage "--block: must not be 0" pub --block 0 x
+	usage "--block: not a size: '3Q'" pub --block 3Q x
+	usage "--block: not a number: '-1'" pub --block=-1 x
+	usage "--pool: too large" pub --pool 99999999T x
+	usage "--pool: too large" pub --pool 99999999999999999999 x
+	usage "--framed: must be 1, 2, 4 or 8" pub --framed=3 x
+	usage "--framed: must be 1 to 8" sub --framed=9 x
+	usage "only one of" pub --null --whole x
+	usage "only one of" sub --null --raw x
+	usage "--pattern: must be" pub --pattern ring x
+	usage "--policy: must be" pub --policy drop x
+	usage "--slots: must be a power of two" pub --slots 100 x
+	usage "--mode: must be octal" pub --mode 0777 x
+	usage "--mode: must be octal" pub --mode rw x
+	usage "--owner: no such user" pub --owner no-such-user x
+	usage "--group: no such group" pub --group no-such-group x
+	usage "--timeout: not a number" sub --timeout soon x
+	usage "--timeout: not a number" sub --timeout=-1 x
+	usage "--count: must be 1" sub --count 0 x
+	usage "A command comes after --" sub x cat
+	usage "--on-failure needs a command" sub --on-failure stop x
+	usage "--on-failure: must be" sub --on-failure retry x -- true
+	usage "a command gets the bare message" sub --raw x -- true
+}
+
+check_full_device() {
+	local rc=0
+	"$SLUICE" --help >/dev/full 2>"$WORK/err" || rc=$?
+	((rc == 1))
+	result $? "output that cannot be written is a failure"
+}
+
+check_no_device() {
+	local command
+	if [[ -e /dev/sluice ]]; then
+		result 0 "without the module # SKIP there is one here"
+		return
+	fi
+	for command in "pub x" "sub x" ls "stat x"; do
+		run 1 $command && grep -q "kernel module is not loaded" "$WORK/err"
+		result $? "without the module: sluice $command"
+	done
+}
+
+# Each long option that --help tells is in the manual, and the other way round.
+options_of_help() {
+	"$SLUICE" "$1" --help | grep -oE -- '--[a-z-]+' | sort -u |
+		grep -vxE -- '--(help|usage|version)'
+}
+
+options_of_manual() {
+	grep -E '^\.It Fl' "$1" | grep -oE -- 'Fl (. , )?-[a-z-]+|, -[a-z-]+|Fl -[a-z-]+' |
+		grep -oE -- '-[a-z][a-z-]+' | sed 's/^/-/' | sort -u
+}
+
+check_manuals() {
+	local page command
+	for page in man/*.1; do
+		# The others are not installed yet.
+		"$MANDOC" -Tlint "$page" 2>&1 | grep -v 'referenced manual not found' >"$WORK/out"
+		[[ ! -s $WORK/out ]]
+		result $? "$page: lint"
+	done
+	for command in pub sub; do
+		# Channel options are told in one of them.
+		comm -23 <(options_of_help $command) \
+			<(sort -u <(options_of_manual man/sluice-pub.1) <(options_of_manual man/sluice-$command.1)) >"$WORK/out"
+		comm -13 <(options_of_help $command) <(options_of_manual man/sluice-$command.1) >"$WORK/err"
+		[[ ! -s $WORK/out && ! -s $WORK/err ]]
+		result $? "sluice-$command.1 and --help tell the same options"
+	done
+}
+
+# The fenced C program of the README.
+check_readme() {
+	awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' ../README.md >"$WORK/readme.c"
+	diff examples/hello.c "$WORK/readme.c" >"$WORK/out"
+	result $? "the README's program is examples/hello.c"
+}
+
+check_usage
+check_full_device
+check_no_device
+check_manuals
+check_readme
+echo "1..$count"
+exit $((failed > 0))
