@@ -9,11 +9,8 @@
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-
-RESULTS=$BUILD_DIR/results
-T=${T:-}
-
-# --- suites that run on this machine -----------------------------------------
+# shellcheck source=selftests/qemu/suites.sh
+. "$QEMU_DIR/suites.sh"
 
 # check_to_tap SUITE STATUS <LOG - results of Check programs: one by one if they
 # were verbose, else as many as they counted.  Anything else that made the suite
@@ -74,72 +71,6 @@ host_suites() {
 	done
 }
 
-# --- suites that run in a guest ----------------------------------------------
-
-# selftest_names - the programs their Makefile builds, and the scripts.
-selftest_names() {
-	local script
-	make -s --no-print-directory -C "$TOP_DIR/selftests" list KSELFTEST=. \
-		"LIBSLUICE=$BUILD_DIR/lib" | tr ' ' '\n' | grep . | sort
-	for script in "$TOP_DIR"/selftests/*.sh; do
-		[[ ! -x $script ]] || basename "$script"
-	done
-}
-
-# chosen_tests - those, or the one that was asked for, its 32-bit twin included.
-chosen_tests() {
-	local all
-	all=$(selftest_names)
-	if [[ -z $T ]]; then
-		echo "$all"
-	else
-		grep -xE "(compat32_)?$T(\.sh)?" <<<"$all" ||
-			die "no such selftest: T=$T; there are: ${all//$'\n'/ }"
-	fi
-}
-
-guest_suite() {
-	local key=$1 rc=0
-	local -a tests
-	mapfile -t tests < <(chosen_tests)
-	# So that a harness that breaks cannot look like one without failures.
-	rm -f "$RESULTS/$key.tap"
-	info "== $key: ${#tests[@]} selftests in a guest"
-	"$QEMU_DIR/guest.sh" check --kernel "$key" "${tests[@]}" || rc=$?
-	[[ -s $RESULTS/$key.tap ]] ||
-		echo "not ok 1 - $key: no results (exit status $rc)" | tee "$RESULTS/$key.tap"
-}
-
-# The debug kernel is built first, when nothing else wants the machine.
-prepare_kernels() {
-	local key
-	for key in "$@"; do
-		"$QEMU_DIR/kernel.sh" dir "$key" >/dev/null
-	done
-}
-
-# --- summary -----------------------------------------------------------------
-
-summary() {
-	local passed failed skipped
-	failed=$(cat "$RESULTS"/*.tap | grep -c '^not ok' || true)
-	skipped=$(cat "$RESULTS"/*.tap | grep -c '^ok .*# SKIP' || true)
-	passed=$(($(cat "$RESULTS"/*.tap | grep -c '^ok' || true) - skipped))
-	if ((failed)); then
-		echo
-		echo "failed:"
-		grep -H '^not ok' "$RESULTS"/*.tap |
-			sed "s|^$RESULTS/||; s|\.tap:not ok [0-9]* -|:|; s|^|  |"
-	fi
-	echo
-	if ((skipped)); then
-		echo "$passed passed, $failed failed, $skipped skipped"
-	else
-		echo "$passed passed, $failed failed"
-	fi
-	((failed == 0 && passed > 0))
-}
-
 main() {
 	local key
 	local -a kernels=()
@@ -147,8 +78,7 @@ main() {
 		kernels+=("$(canonical_key "$key")")
 	done
 	[[ -z $T ]] || chosen_tests >/dev/null
-	mkdir -p "$RESULTS"
-	rm -f "$RESULTS"/*.{tap,log,console}
+	begin_results
 	prepare_kernels "${kernels[@]}"
 	if [[ -z $T ]]; then
 		host_suites

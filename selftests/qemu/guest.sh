@@ -21,6 +21,9 @@
 #	--tests DIR	with check: where the tests are, instead of build/selftests
 #	--results FILE	with check: where to write TAP
 #
+# KERNEL, FILES (several), OUT, DISK, SCRATCH, MEM, TIMEOUT and, for COMMAND, RUN
+# may also come from the environment, as they do from make.
+#
 # Programs that COMMAND names are brought along with their shared libraries:
 # by path, from build/, or, unless busybox has one of the name, from the host.
 #
@@ -32,19 +35,23 @@ set -euo pipefail
 # shellcheck source=selftests/qemu/image.sh
 . "$QEMU_DIR/image.sh"
 
-KERNEL=6.1 MEM="" TIMEOUT=600 DISK="" SCRATCH="" OUT="" MODULE="" RESULTS=""
+KERNEL=${KERNEL:-6.1} MEM=${MEM:-} TIMEOUT=${TIMEOUT:-600} OUT=${OUT:-}
+DISK=${DISK:-} SCRATCH=${SCRATCH:-} MODULE="" RESULTS=""
 TESTS_DIR=$BUILD_DIR/selftests
-FILES=() ENVIRONMENT=()
+ENVIRONMENT=()
+read -ra COPIES <<<"${FILES:-}"
 
 # --- QEMU --------------------------------------------------------------------
 
 # A /dev/kvm that can be opened says nothing: under some hypervisors the guest
 # hangs.  The processor must have the feature.
+# Some versions of QEMU emulate cmpxchg16b wrongly now and then, which recent
+# kernels use for every allocation if they may.
 accelerator() {
 	if grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo && [[ -w /dev/kvm ]]; then
 		printf '%s\n' -accel kvm -cpu host
 	else
-		printf '%s\n' -accel tcg,thread=multi -cpu max
+		printf '%s\n' -accel tcg,thread=multi -cpu max,-cx16
 	fi
 }
 
@@ -122,7 +129,7 @@ stage_guest() {
 	image_add_own "$STAGE"
 	guest_environment >"$STAGE/sluice/environment"
 	local file
-	for file in "${FILES[@]}"; do
+	for file in "${COPIES[@]}"; do
 		[[ -f $file ]] || die "no such file: $file"
 		image_add_program "$STAGE" "$file" "/root/$(basename "$file")"
 	done
@@ -163,19 +170,20 @@ setting() {
 }
 
 test_source() {
-	local name=${1%.sh} file
-	for file in "$TESTS_DIR/$1.c" "$TOP_DIR/selftests/$name.c" \
-		"$TOP_DIR/selftests/$1" "$TESTS_DIR/$1"; do
+	local file
+	for file in "$TOP_DIR/selftests/${1#compat32_}.c" "$TESTS_DIR/$1"; do
 		[[ ! -f $file ]] || { echo "$file"; return; }
 	done
 }
 
 stage_tests() {
-	local name source seconds word
+	local name file source seconds word
 	: >"$STAGE/sluice/tests"
 	for name in "$@"; do
-		[[ -x $TESTS_DIR/$name ]] || die "no such selftest: $name (looked in $TESTS_DIR)"
-		image_add_program "$STAGE" "$TESTS_DIR/$name" "/selftests/$name"
+		file=$TESTS_DIR/$name
+		[[ $name != *.sh || -e $file ]] || file=$TOP_DIR/selftests/$name
+		[[ -x $file ]] || die "no such selftest: $name (looked in $TESTS_DIR)"
+		image_add_program "$STAGE" "$file" "/selftests/$name"
 		source=$(test_source "$name")
 		seconds=$(setting timeout "$source")
 		echo "$name $((${seconds:-120} * $(timeout_scale)))" >>"$STAGE/sluice/tests"
@@ -221,9 +229,11 @@ guest() {
 }
 
 run_mode() {
-	(($# == 1)) || die "give one command to run, quoted"
+	local command=${1:-${RUN:-}}
+	[[ -n $command && $# -le 1 ]] ||
+		die "say what to run, quoted: make guest RUN='command', or guest.sh run 'command'"
 	prepare
-	stage_command "$1"
+	stage_command "$command"
 	guest run
 }
 
@@ -253,7 +263,7 @@ parse_options() {
 		--) shift; break ;;
 		--*) (($# >= 2)) || die "$1 needs a value" ;;&
 		--kernel) KERNEL=$2 ;;
-		--file) FILES+=("$2") ;;
+		--file) COPIES+=("$2") ;;
 		--out) OUT=$2 ;;
 		--disk) DISK=$2 ;;
 		--scratch) SCRATCH=$2 ;;

@@ -86,10 +86,15 @@ image_add_program() {
 		[[ -n $interpreter ]] && image_add_command "$stage" "$interpreter"
 		return 0
 	fi
-	{ LD_LIBRARY_PATH=$(image_library_path) ldd "$file" 2>/dev/null || true; } |
-		grep -oE '/[^ ]+' | while read -r library; do
+	while read -r library; do
 		image_add_library "$stage" "$library"
-	done
+	done < <(image_libraries "$file")
+}
+
+# Nothing for a static program, a 32-bit one without its loader, a data file.
+image_libraries() {
+	LD_LIBRARY_PATH=$(image_library_path) ldd "$1" 2>/dev/null |
+		grep -oE '/[^ ]+' || true
 }
 
 image_add_library() {

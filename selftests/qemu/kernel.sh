@@ -184,7 +184,7 @@ build_kernel() {
 		return 1
 	fi
 	cp "$dir/kdir/arch/x86/boot/bzImage" "$dir/vmlinuz"
-	make -s -C "$source" O="$dir/kdir" kernelrelease >"$dir/release"
+	cp "$dir/kdir/include/config/kernel.release" "$dir/release"
 	mkdir -p "$dir/lib/modules/$(cat "$dir/release")"
 	basename "${source%/linux}" >"$dir/version"
 	touch "$dir/complete"

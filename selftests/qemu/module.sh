@@ -1,8 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# module.sh KEY [MAKE-VARIABLE=VALUE]... - build the module for one kernel and
-# print the path of sluice.ko.
+# module.sh KEY [MAKE-VARIABLE=VALUE]...
+# module.sh --kdir DIR [MAKE-VARIABLE=VALUE]...
+#
+# Build the module for one of the harness's kernels, or for any kernel's build
+# tree, and print the path of sluice.ko.
 #
 # 6.1's kbuild writes its objects beside the sources, so each kernel has its own
 # mirror of them under build/, in which only what changed is built again.
@@ -32,21 +35,27 @@ compiler() {
 }
 
 main() {
-	local key kdir dest log
-	local -a args
-	key=$(canonical_key "${1:?which kernel?}")
-	shift
-	kdir=$("$QEMU_DIR/kernel.sh" kdir "$key")
-	dest=$BUILD_DIR/kmod-$key
+	local key=${1:?which kernel?} kdir dest log
+	local -a args=(KCFLAGS=-Werror)
+	if [[ $key == --kdir ]]; then
+		kdir=$(realpath "${2:?which directory?}") key=""
+		dest=$BUILD_DIR/module
+		shift 2
+	else
+		key=$(canonical_key "$key")
+		kdir=$("$QEMU_DIR/kernel.sh" kdir "$key")
+		dest=$BUILD_DIR/kmod-$key
+		shift
+	fi
 	log=$dest/build.log
 	mirror "${MODULE_SRC:-$TOP_DIR}" "$dest"
-	args=("KCFLAGS=-Werror" "$@")
+	args+=("$@")
 	mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
 	if ! make -s -C "$kdir" M="$dest" -j"$JOBS" "${args[@]}" modules >"$log" 2>&1; then
 		cat "$log" >&2
-		die "the module does not build for $key"
+		die "the module does not build for ${key:-$kdir}"
 	fi
 	grep -vE 'Skipping BTF|compiler differs|The kernel was built by|You are using:' "$log" >&2 || true
 	echo "$dest/sluice.ko"

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#
+# Sluice. "make help" lists what can be made. GNU make.
+#
+# The parts have Makefiles of their own, which are told where to put things:
+# lib/, tools/, selftests/. Kbuild is the module's, read by the kernel's build
+# system. selftests/qemu/ boots kernels.
+
+BUILD		:= $(CURDIR)/build
+QEMU		:= $(CURDIR)/selftests/qemu
+PREFIX		?= /usr/local
+DESTDIR		?=
+KDIR		?= /lib/modules/$(shell uname -r)/build
+MODULE		:= $(BUILD)/module/sluice.ko
+
+# A package's own check may name one kernel; everything else takes both.
+CHECK_KERNELS	:= 6.1 debug
+MATRIX_KERNELS	:= 6.1 6.1-rt 6.12 debug
+
+export BUILD_DIR := $(BUILD)
+
+# What may be given on the command line goes to the scripts by value, so that
+# no quote or dollar in it is read a second time.
+export T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH
+
+part = $(if $(wildcard $(1)/Makefile),$(MAKE) -C $(1) OUT=$(BUILD)/$(1) PREFIX=$(PREFIX) $(2),@echo "there is no $(1)/Makefile")
+
+.PHONY: all help
+all: module-if-possible lib tools	## the module, the library and the command (default)
+
+help:					## this text
+	@echo 'make [TARGET] [VARIABLE=value]...'
+	@echo
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@echo
+	@echo 'KERNEL is 6.1, 6.1-rt, 6.12 or debug (the newest, built here with every checker).'
+
+# --- building ------------------------------------------------------------------
+
+.PHONY: module module-if-possible lib tools selftests
+module:					## sluice.ko for the running kernel, or for KDIR=
+	@[ -e '$(KDIR)/Makefile' ] || { echo 'error: no kernel build tree at $(KDIR); name one with KDIR='; exit 1; }
+	@$(QEMU)/module.sh --kdir '$(KDIR)'
+
+# A machine without kernel headers can still build what runs in user space.
+module-if-possible:
+	@if [ -e '$(KDIR)/Makefile' ]; then \
+		$(QEMU)/module.sh --kdir '$(KDIR)'; \
+	elif [ '$(origin KDIR)' = 'command line' ]; then \
+		echo 'error: no kernel build tree at $(KDIR)'; exit 1; \
+	else \
+		echo 'no kernel build tree at $(KDIR): not building the module.'; \
+		echo 'Name one with KDIR=, or use "make check" and "make shell", which bring kernels of their own.'; \
+	fi
+
+lib:					## libsluice
+	$(call part,lib,all)
+
+tools: lib				## the sluice command
+	$(call part,tools,all)
+
+selftests: lib
+	$(call part,selftests,all LIBSLUICE=$(BUILD)/lib KSELFTEST=$$($(QEMU)/kernel.sh kselftest))
+
+# --- installing and loading ----------------------------------------------------
+
+.PHONY: install modules_install load unload clean
+install: lib tools			## library, headers and command under PREFIX (and DESTDIR)
+	$(call part,lib,install DESTDIR=$(DESTDIR))
+	$(call part,tools,install DESTDIR=$(DESTDIR))
+
+modules_install: module			## the module, for modprobe
+	install -D -m 644 $(MODULE) $(DESTDIR)/lib/modules/$(shell make -s -C $(KDIR) kernelrelease)/updates/sluice.ko
+	[ -n '$(DESTDIR)' ] || depmod -a
+
+load: module				## load the module into the running kernel
+	@$(QEMU)/load.sh load $(MODULE)
+
+unload:					## and take it out again
+	@$(QEMU)/load.sh unload
+
+clean:					## remove build/ (downloads and kernels stay in the cache)
+	rm -rf build
+
+# --- checking --------------------------------------------------------------------
+
+.PHONY: check matrix harness-check coverage packages check-programs
+packages:				## install the Debian packages that building and checking need
+	@$(QEMU)/packages.sh build guest kernel test
+
+# Sub-makes run one after the other on purpose: the library before its users.
+check-programs: packages
+	@$(MAKE) --no-print-directory tools selftests
+
+# One test is for working on it: one kernel will do.
+check: check-programs			## everything; T=name one selftest; KERNEL=key one kernel
+	@$(QEMU)/check.sh $(or $(KERNEL),$(if $(T),6.1,$(CHECK_KERNELS)))
+
+matrix: check-programs			## build with W=1 and run the selftests on all kernels
+	@$(QEMU)/matrix.sh $(or $(KERNEL),$(MATRIX_KERNELS))
+
+harness-check: packages			## does the harness see every kind of deliberate fault?
+	@THOROUGH=y $(QEMU)/selfcheck.sh $(or $(KERNEL),$(CHECK_KERNELS))
+
+coverage: check-programs		## lines of the module and the library that the tests reach
+	@$(QEMU)/packages.sh coverage
+	@$(QEMU)/coverage.sh
+
+# --- using it in a guest ---------------------------------------------------------
+
+.PHONY: guest shell demo
+guest: packages				## RUN='command' [FILES='a b'] [OUT=dir] [DISK=file] [SCRATCH=size] [MEM=MB] in a fresh guest
+	@$(MAKE) --no-print-directory tools >&2
+	@$(QEMU)/guest.sh run
+
+shell: packages				## a shell in a guest with the module loaded
+	@$(MAKE) --no-print-directory tools
+	@$(QEMU)/guest.sh shell
+
+demo: packages				## data moving without a copy, and what other ways cost
+	@$(MAKE) --no-print-directory tools
+	@tools/demo.sh
