@@ -16,7 +16,7 @@
 # cloud kernel of its backports, 7.2 (alias debug) is built here from the
 # newest linux-source with the checkers of config/debug.config, 7.2-gcov the
 # same for coverage.  Exact versions are looked up through Debian's
-# metapackages, once a day; without a network the last ones known are used.
+# metapackages, once a week; without a network the last ones known are used.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -26,14 +26,17 @@ set -euo pipefail
 SOURCE_SUITE=sid
 FALLBACK_SUITE=bookworm-backports
 
-# resolve SUITE METAPACKAGE - "package version", from a lookup not older than a
-# day, or else an older one when the archive cannot be reached.
+LOOKUP_DAYS=7
+
+# resolve SUITE METAPACKAGE - "package version", from a recent lookup, or else
+# from an older one when the archive cannot be reached.
 resolve() {
 	local known=$CACHE_DIR/resolved/$1/$2
 	mkdir -p "${known%/*}"
-	if ! is_fresh "$known" 1; then
-		resolve_online "$1" "$2" "$known" ||
-			warn "cannot look up $2 of Debian $1 (no network?)"
+	if ! is_fresh "$known" $LOOKUP_DAYS && ! resolve_online "$1" "$2" "$known"; then
+		warn "cannot look up $2 of Debian $1 (no network?)"
+		# Not again at every command of a day without network.
+		touch -c -d "$((LOOKUP_DAYS - 1)) days ago" "$known"
 	fi
 	[[ -s $known ]] || return 1
 	cat "$known"
@@ -41,12 +44,23 @@ resolve() {
 
 resolve_online() {
 	local lists=$CACHE_DIR/apt/$1/updated
-	if ! is_fresh "$lists" 1; then
+	if ! is_fresh "$lists" $LOOKUP_DAYS; then
 		archive_update "$1" || return
 		touch "$lists"
 	fi
 	archive_depends "$1" "$2" >"$3.new" || return
 	mv "$3.new" "$3"
+}
+
+# looked_up SUITE COMMAND... - what a lookup named may have been replaced in the
+# archive since, so a failure is worth a fresh lookup.
+looked_up() {
+	local suite=$1
+	shift
+	"$@" "$suite" && return
+	is_fresh "$CACHE_DIR/apt/$suite/updated" $LOOKUP_DAYS || return
+	rm -rf "$CACHE_DIR/apt/$suite/updated" "$CACHE_DIR/resolved/$suite"
+	"$@" "$suite"
 }
 
 # --- Debian's own kernels ----------------------------------------------------
@@ -66,16 +80,19 @@ prebuilt_flavour() {
 }
 
 prebuilt_dir() {
-	local key=$1 suite flavour image headers dir
-	suite=$(prebuilt_suite "$key")
+	local suite
+	suite=$(prebuilt_suite "$1")
+	looked_up "$suite" prebuilt_latest "$1" ||
+		die "cannot get the $1 kernel from Debian $suite: is there a network?"
+}
+
+prebuilt_latest() {
+	local key=$1 suite=$2 flavour image headers dir
 	flavour=$(prebuilt_flavour "$key")
-	image=$(resolve "$suite" "linux-image-$flavour") ||
-		die "cannot find the $key kernel in Debian $suite"
-	headers=$(resolve "$suite" "linux-headers-$flavour") ||
-		die "cannot find the $key kernel headers in Debian $suite"
+	image=$(resolve "$suite" "linux-image-$flavour") || return
+	headers=$(resolve "$suite" "linux-headers-$flavour") || return
 	dir=$CACHE_DIR/kernel/$key-${image#* }
-	[[ -d $dir ]] || prebuilt_fetch "$suite" "$image" "$headers" "$dir" ||
-		die "cannot fetch the $key kernel: is there a network?"
+	[[ -d $dir ]] || prebuilt_fetch "$suite" "$image" "$headers" "$dir" || return
 	echo "$dir"
 }
 
@@ -121,7 +138,9 @@ prebuilt_fetch() {
 # --- the debug kernel --------------------------------------------------------
 
 # source_dir SUITE - unpacked, with the tarball beside it.
-source_dir() {
+source_dir() { looked_up "$1" source_latest; }
+
+source_latest() {
 	local package dir tmp
 	package=$(resolve "$1" linux-source) || return
 	dir=$CACHE_DIR/source/${package#* }
@@ -243,6 +262,18 @@ kernel_dir() {
 
 any_source() { source_dir "$SOURCE_SUITE" || source_dir "$FALLBACK_SUITE"; }
 
+# Old versions would pile up.  What is used is touched, a kernel with the source
+# its build tree points to.
+prune_cache() {
+	local used=$1 source
+	source=$CACHE_DIR/source/$(cat "$used/version")
+	touch -c "$used" "$source"
+	find "$CACHE_DIR/kernel" "$CACHE_DIR/source" "$CACHE_DIR" -mindepth 1 -maxdepth 1 \
+		\( -path "$CACHE_DIR/kernel/*" -o -path "$CACHE_DIR/source/*" -o \
+		-name 'kernel.*' -o -name 'source.*' -o -name 'download.*' \) \
+		-type d -mtime +30 -exec rm -rf {} + 2>/dev/null || true
+}
+
 main() {
 	local what=${1:-} key dir
 	mkdir -p "$CACHE_DIR"
@@ -250,11 +281,13 @@ main() {
 	dir | kdir)
 		key=$(canonical_key "${2:?which kernel?}")
 		dir=$(with_lock "kernel-$key" kernel_dir "$key")
-		[[ $what == dir ]] && echo "$dir" || echo "$dir/kdir"
+		prune_cache "$dir"
+		if [[ $what == dir ]]; then echo "$dir"; else echo "$dir/kdir"; fi
 		;;
 	source | tarball | kselftest)
 		dir=$(any_source) ||
 			die "cannot get linux-source from Debian: is there a network?"
+		touch -c "$dir"
 		case $what in
 		source) echo "$dir/linux" ;;
 		tarball) echo "$dir"/linux-source-*.tar.* ;;
