@@ -29,6 +29,7 @@
 #include "publisher.h"
 #include "quota.h"
 #include "subscriber.h"
+#include "table.h"
 
 static atomic64_t channel_ids;
 
@@ -444,9 +445,9 @@ static struct sluice_endpoint *peer_find(struct sluice_channel *channel,
 	lockdep_assert_held(&channel->lock);
 	if (peer->role != SLUICE_PUBLISHER && peer->role != SLUICE_SUBSCRIBER)
 		return ERR_PTR(-EINVAL);
-	if (peer->index >= sluice_endpoint_places(channel, peer->role))
+	if (peer->index >= sluice_table_places(channel, peer->role))
 		return ERR_PTR(-EINVAL);
-	ep = sluice_endpoint_at(channel, peer->role, peer->index);
+	ep = sluice_table_at(channel, peer->role, peer->index);
 	if (!ep)
 		return ERR_PTR(peer->generation ? -ESTALE : -ENOENT);
 	if (peer->generation && peer->generation != ep->generation)

@@ -71,6 +71,9 @@ int sluice_endpoint_init(struct sluice_endpoint *ep,
  */
 struct file *sluice_endpoint_enter(struct sluice_endpoint *ep);
 
+/* Note who the caller is. channel->lock, once it is in the table. */
+void sluice_endpoint_identify(struct sluice_endpoint *ep);
+
 struct sluice_endpoint *sluice_endpoint_get(struct sluice_endpoint *ep);
 void sluice_endpoint_put(struct sluice_endpoint *ep);
 
@@ -84,38 +87,8 @@ void sluice_endpoint_leave(struct sluice_endpoint *ep, u32 reason);
 /* The mapping that bound @ep is gone. */
 void sluice_endpoint_unmapped(struct sluice_endpoint *ep);
 
-/* How many places there are, and who has one. channel->lock or RCU. */
-u32 sluice_endpoint_places(const struct sluice_channel *channel, u32 role);
-struct sluice_endpoint *sluice_endpoint_at(struct sluice_channel *channel,
-					   u32 role, u32 index);
-void sluice_endpoint_set_at(struct sluice_channel *channel, u32 role,
-			    u32 index, struct sluice_endpoint *ep);
-u32 sluice_endpoint_other(u32 role);
-
-/* The kernel-written entry of a place. */
-struct sluice_member *sluice_endpoint_entry(const struct sluice_endpoint *ep);
-void sluice_endpoint_write_entry(struct sluice_endpoint *ep);
-
-/* Count a change of the table and wake everybody. channel->lock. */
-void sluice_endpoint_changed(struct sluice_channel *channel);
-
-/* Give up the place, and what peers attached of it. channel->lock. */
-void sluice_endpoint_vacate(struct sluice_endpoint *ep);
-
-/* The peer at @index that @ep has attached, or NULL. channel->lock. */
-struct sluice_endpoint *sluice_endpoint_peer(struct sluice_endpoint *ep,
-					     u32 index, u64 generation);
-
 /* There was one on the other side, and now is none (unless it stays). */
 bool sluice_endpoint_alone(const struct sluice_endpoint *ep);
-
-/* Fill in the reply to SLUICE_IOC_JOIN. */
-void sluice_endpoint_fill_join(struct sluice_endpoint *ep,
-			       struct sluice_join *join);
-
-/* Where a publisher maps a segment of its own pool. */
-u64 sluice_endpoint_segment_offset(const struct sluice_endpoint *ep,
-				   u32 segment);
 
 /* Fill in SLUICE_IOC_PEER. channel->lock. */
 void sluice_endpoint_tell(struct sluice_endpoint *ep, struct sluice_peer *peer);

@@ -22,9 +22,11 @@
 #include <linux/uaccess.h>
 
 #include "area.h"
+#include "attach.h"
 #include "publisher.h"
 #include "quota.h"
 #include "subscriber.h"
+#include "table.h"
 
 /*
  * Joining.
@@ -132,7 +134,7 @@ long sluice_publisher_join(struct sluice_call *call,
 	file = sluice_publisher_file(channel, join->flags);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	sluice_endpoint_fill_join(file->private_data, join);
+	sluice_attach_join(file->private_data, join);
 	return sluice_call_fd(call, file);
 }
 
@@ -146,7 +148,7 @@ static void publisher_vacate(struct sluice_publisher *pub)
 	lockdep_assert_held(&channel->lock);
 	channel->left_count--;
 	channel->past_messages += READ_ONCE(pub->lane->head);
-	sluice_endpoint_vacate(&pub->ep);
+	sluice_table_vacate(&pub->ep);
 }
 
 /* Whether every message was claimed and acknowledged. */
@@ -194,7 +196,7 @@ void sluice_publisher_left(struct sluice_publisher *pub)
 	if (publisher_is_done(pub))
 		publisher_vacate(pub);
 	else
-		sluice_endpoint_write_entry(&pub->ep);
+		sluice_table_write(&pub->ep);
 }
 
 void sluice_publisher_due_done(struct sluice_publisher *pub)
@@ -203,7 +205,7 @@ void sluice_publisher_due_done(struct sluice_publisher *pub)
 	pub->due--;
 	if (publisher_is_done(pub)) {
 		publisher_vacate(pub);
-		sluice_endpoint_changed(pub->ep.channel);
+		sluice_table_changed(pub->ep.channel);
 	}
 }
 
@@ -245,7 +247,7 @@ static void sweep(struct sluice_channel *channel,
 		changed = true;
 	}
 	if (changed)
-		sluice_endpoint_changed(channel);
+		sluice_table_changed(channel);
 }
 
 void sluice_publisher_sweep_locked(struct sluice_channel *channel)
@@ -291,7 +293,7 @@ bool sluice_publisher_has(const struct sluice_publisher *pub, u64 position)
 
 void sluice_publisher_wake_room(struct sluice_publisher *pub)
 {
-	struct sluice_member *entry = sluice_endpoint_entry(&pub->ep);
+	struct sluice_member *entry = sluice_table_entry(&pub->ep);
 
 	spin_lock(&pub->room_lock);
 	WRITE_ONCE(pub->room, pub->room + 1);
@@ -319,7 +321,7 @@ static long publisher_arm(struct sluice_call *call)
 		return -ESHUTDOWN;
 	spin_lock(&pub->room_lock);
 	if (pub->ep.state == SLUICE_ACTIVE)
-		WRITE_ONCE(sluice_endpoint_entry(&pub->ep)->armed, 1);
+		WRITE_ONCE(sluice_table_entry(&pub->ep)->armed, 1);
 	spin_unlock(&pub->room_lock);
 	smp_mb();	/* F7, pairs with a subscriber's F4 */
 	if (sluice_is_queue(pub->ep.channel))
@@ -413,7 +415,7 @@ static long grow_locked(struct sluice_publisher *pub, struct sluice_call *call)
 	segment->size = area->size;
 	segment->index = pub->ep.index;
 	segment->generation = pub->ep.generation;
-	segment->offset = sluice_endpoint_segment_offset(&pub->ep,
+	segment->offset = sluice_attach_segment_offset(&pub->ep,
 							 segment->segment);
 	ret = sluice_call_reply(call);
 	if (!ret)
@@ -508,7 +510,7 @@ static u32 drop_locked(struct sluice_publisher *pub, u32 count)
 		dropped++;
 	}
 	/* Pairs with the publisher's acquire of done before it reuses memory. */
-	smp_store_release(&sluice_endpoint_entry(&pub->ep)->done,
+	smp_store_release(&sluice_table_entry(&pub->ep)->done,
 			  pub->claims.done);
 	return dropped;
 }

@@ -21,9 +21,11 @@
 #include <linux/uaccess.h>
 
 #include "area.h"
+#include "attach.h"
 #include "compat.h"
 #include "publisher.h"
 #include "subscriber.h"
+#include "table.h"
 
 /*
  * Joining.
@@ -127,7 +129,7 @@ long sluice_subscriber_join(struct sluice_call *call,
 	file = sluice_subscriber_file(channel, join->flags, policy);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	sluice_endpoint_fill_join(file->private_data, join);
+	sluice_attach_join(file->private_data, join);
 	return sluice_call_fd(call, file);
 }
 
@@ -380,9 +382,9 @@ static void claimed_finish(struct sluice_subscriber *sub, u32 pin)
 
 	if (sluice_claims_finish(&pub->claims, claimed->position)) {
 		/* Pairs with the publisher's acquire before it reuses memory. */
-		smp_store_release(&sluice_endpoint_entry(&pub->ep)->done,
+		smp_store_release(&sluice_table_entry(&pub->ep)->done,
 				  pub->claims.done);
-		if (READ_ONCE(sluice_endpoint_entry(&pub->ep)->armed))
+		if (READ_ONCE(sluice_table_entry(&pub->ep)->armed))
 			sluice_publisher_wake_room(pub);
 	}
 	claimed_end(sub, pin);
@@ -654,9 +656,9 @@ void sluice_subscriber_left(struct sluice_subscriber *sub)
 		leave_due(sub);
 	}
 	if (evicted)
-		sluice_endpoint_write_entry(&sub->ep);
+		sluice_table_write(&sub->ep);
 	else
-		sluice_endpoint_vacate(&sub->ep);
+		sluice_table_vacate(&sub->ep);
 }
 
 static long subscriber_wake(struct sluice_call *call)
@@ -691,7 +693,7 @@ static long subscriber_fd_take(struct sluice_call *call)
 	if (take->resv)
 		return -EINVAL;
 	mutex_lock(&channel->lock);
-	peer = sluice_endpoint_peer(&sub->ep, take->index, take->generation);
+	peer = sluice_attach_peer(&sub->ep, take->index, take->generation);
 	if (peer)
 		sluice_endpoint_get(peer);
 	mutex_unlock(&channel->lock);

@@ -12,6 +12,7 @@
 #include "../endpoint.h"
 #include "../publisher.h"
 #include "../subscriber.h"
+#include "../table.h"
 
 #define PLACES	3
 
@@ -112,7 +113,7 @@ static void member_reuse(struct kunit *test)
 		f->files[i] = join(channel, SLUICE_SUBSCRIBER);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(f->files[i]));
 	}
-	entry = sluice_endpoint_entry(endpoint(f->files[1]));
+	entry = sluice_table_entry(endpoint(f->files[1]));
 	generation = entry->generation;
 	KUNIT_EXPECT_EQ(test, (u32)SLUICE_ACTIVE, entry->state);
 	close_now(f, 1);
@@ -143,9 +144,9 @@ static void member_left(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1U, channel->left_count);
 	KUNIT_EXPECT_EQ(test, 0U, channel->publisher_count);
 	KUNIT_EXPECT_EQ(test, (u32)SLUICE_LEFT,
-			sluice_endpoint_entry(&pub->ep)->state);
+			sluice_table_entry(&pub->ep)->state);
 	KUNIT_EXPECT_EQ(test, (u32)SLUICE_LEFT_CLOSED,
-			sluice_endpoint_entry(&pub->ep)->reason);
+			sluice_table_entry(&pub->ep)->reason);
 	close_now(f, 0);
 	KUNIT_EXPECT_EQ(test, 0U, channel->left_count);
 	KUNIT_EXPECT_EQ(test, 1ULL, channel->past_messages);
