@@ -13,14 +13,19 @@
 /* Looks at one slot while its publisher overtakes, before others have a turn. */
 #define OVERTAKEN_MAX	16
 
+/* Go on at @position; what was published before it began does not count. */
 static void lane_lose(struct sl_reader *reader, struct sl_lane *lane,
-		      uint64_t count)
+		      uint64_t position)
 {
-	/* What was gone before it began was never this subscriber's. */
-	if (lane->older && !lane->begun)
-		return;
-	lane->lost += count;
-	reader->stats.lost += count;
+	uint64_t from = lane->position;
+
+	if (!lane->begun && from < lane->joined)
+		from = lane->joined;
+	if (from < position) {
+		lane->lost += position - from;
+		reader->stats.lost += position - from;
+	}
+	lane->position = position;
 }
 
 /* Go on after what is gone: false if @seq cannot be. */
@@ -28,19 +33,16 @@ static bool lane_skip(struct sl_reader *reader, struct sl_lane *lane,
 		      uint64_t seq)
 {
 	uint64_t mask = lane->view.slots - 1;
-	uint64_t newer, oldest;
+	uint64_t newer;
 
 	if (seq == (SLUICE_SEQ(lane->position) | SLUICE_SEQ_DROPPED)) {
-		lane_lose(reader, lane, 1);
-		lane->position++;
+		lane_lose(reader, lane, lane->position + 1);
 		return true;
 	}
 	newer = (seq >> 1) - 1;
 	if (newer >= POSITION_END || ((newer - lane->position) & mask))
 		return false;
-	oldest = newer - mask;
-	lane_lose(reader, lane, oldest - lane->position);
-	lane->position = oldest;
+	lane_lose(reader, lane, newer - mask);
 	return true;
 }
 
@@ -115,13 +117,13 @@ static bool lane_start(struct sl_reader *reader, struct sl_lane *lane)
 	const struct sluice_lane *head = sl_lane_head(&lane->view);
 	uint64_t published, tail, history = reader->config.history;
 
-	lane->older = lane->who.generation < reader->generation;
-	if (!lane->older)
+	if (lane->who.generation > reader->generation)
 		return true;
 	published = sl_load_relaxed(&head->head);
 	tail = sl_load_acquire(&head->tail);
 	if (published >= POSITION_END)
 		return false;
+	lane->joined = published;
 	if (history > lane->view.slots)
 		history = lane->view.slots;
 	lane->position = published > history ? published - history : 0;

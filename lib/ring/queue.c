@@ -21,12 +21,14 @@ static ssize_t claims_fetch(struct sl_reader *reader, size_t count)
 	return n;
 }
 
-/* Give a claim back unread. */
+/* Give a claim back unread; what is rejected is for others to claim at once. */
 static void claim_return(struct sl_reader *reader,
 			 const struct sluice_claim *claim, uint64_t reject)
 {
 	sl_store_release(sl_pin(&reader->cursor, claim->pin),
-			 claim->tag | reject);
+			 claim->tag | reject);			/* R3 */
+	if (reject)
+		reader->ops->wake(reader->context, claim->lane);
 }
 
 /* The lane of a claim, attached now if need be; NULL if it cannot be read. */

@@ -575,9 +575,15 @@ int sl_reader_release(struct sl_reader *reader,
 
 int sl_reader_reject(struct sl_reader *reader, struct sluice_message *message)
 {
+	int err;
+
 	if (reader->config.pattern != SLUICE_QUEUE)
 		return -EOPNOTSUPP;
-	return let_all_go(reader, message, 1, SLUICE_ACK_REJECT);
+	err = let_all_go(reader, message, 1, SLUICE_ACK_REJECT);
+	/* Nobody else can claim it before the kernel has read the pin. */
+	if (err != -EINVAL)
+		reader->ops->wake(reader->context, message->publisher);
+	return err;
 }
 
 void sl_reader_sleep(struct sl_reader *reader)

@@ -43,9 +43,9 @@ struct sl_reader_ops {
  * @who: its identity
  * @position: next to be received
  * @shown: what cursor.lanes[].head holds
+ * @joined: what was published when this subscriber began it
  * @lost: messages lost since the last one received
  * @held: messages of it that are held
- * @older: it was there before this subscriber
  * @begun: a message of it has been received
  * @left: nothing more will be published
  * @gone: the kernel does not keep it any more
@@ -59,9 +59,9 @@ struct sl_lane {
 	struct sl_who who;
 	uint64_t position;
 	uint64_t shown;
+	uint64_t joined;
 	uint64_t lost;
 	uint32_t held;
-	bool older;
 	bool begun;
 	bool left;
 	bool gone;

@@ -453,18 +453,32 @@ static int take_finished(struct sl_writer *writer, uint64_t length)
 	return 1;
 }
 
+/*
+ * What is given up makes room only if nobody has claimed an older one. That
+ * is not known before, so it is tried with one, and once for each oldest.
+ */
 static int take_unclaimed(struct sl_writer *writer, uint64_t length)
 {
 	uint32_t batch = writer->lane.slots / BATCH_PART;
-	int dropped;
+	int dropped, more = 0;
 
-	if (writer->config.policy != SLUICE_DROP_OLDEST)
+	if (writer->config.policy != SLUICE_DROP_OLDEST ||
+	    writer->stuck == writer->tail + 1)
 		return 0;
-	dropped = writer->ops->drop(writer->context, batch ? batch : 1);
+	dropped = writer->ops->drop(writer->context, 1);
 	if (dropped <= 0)
 		return 0;
 	writer->stats.dropped += dropped;
-	return take_finished(writer, length);
+	writer->stuck = writer->tail + 1;
+	if (!take_finished(writer, length))
+		return 0;
+	if (batch > 1)
+		more = writer->ops->drop(writer->context, batch - 1);
+	if (more > 0) {
+		writer->stats.dropped += more;
+		take_finished(writer, length);
+	}
+	return 1;
 }
 
 /* Dear ones last. */

@@ -101,24 +101,29 @@ static bool tell_ended(struct sl_roster *roster, struct sl_entry *entry,
 	return true;
 }
 
-/* One peer's story in its order: joined, lied, left, ended. */
+/*
+ * One peer's story in its order: joined, lied, left, ended. Of one that came
+ * and went unseen only the notes tell.
+ */
 static bool entry_next(struct sl_roster *roster, const struct sl_who *now,
 		       struct sluice_event *event)
 {
 	struct sl_entry *entry = &roster->entries[roster->next];
-	bool same = now->generation == entry->told.generation;
-	bool new = now->state != SLUICE_FREE && !same;
+	uint64_t told = entry->told.generation;
+	bool active = now->state == SLUICE_ACTIVE && now->generation == told;
 
-	if (new && !entry->here && (now->generation == entry->corrupt ||
-				    now->generation == entry->ended))
-		return tell_joined(roster, entry, now, event);
-	if (entry->corrupt)
+	if (entry->corrupt && entry->corrupt == told)
 		return tell_corrupt(roster, entry, event);
-	if (entry->here && (!same || now->state != SLUICE_ACTIVE))
+	if (entry->here && !active)
 		return tell_left(roster, entry, now, event);
-	if (entry->ended)
+	if (entry->ended && entry->ended == told)
 		return tell_ended(roster, entry, event);
-	return new && tell_joined(roster, entry, now, event);
+	if (entry->corrupt)
+		return tell_joined(roster, entry, &entry->corrupt_was, event);
+	if (entry->ended)
+		return tell_joined(roster, entry, &entry->ended_was, event);
+	return now->state != SLUICE_FREE && now->generation != told &&
+		tell_joined(roster, entry, now, event);
 }
 
 bool sl_roster_next(struct sl_roster *roster, struct sluice_event *event)

@@ -109,6 +109,7 @@ struct sl_peer {
  * @peers_end: no peer at or after it
  * @seq: the table's sequence when @peers was brought up to date
  * @trouble: why not all of @peers could be mapped, 0 if they could
+ * @stuck: queue: one more than the tail at which giving up made no room
  * @room_seen: what lane.room_seen holds
  * @roster: events
  * @stats: counters
@@ -137,6 +138,7 @@ struct sl_writer {
 	uint32_t peers_end;
 	uint64_t seq;
 	int trouble;
+	uint64_t stuck;
 	uint64_t room_seen;
 	struct sl_roster roster;
 	struct sluice_publisher_stats stats;

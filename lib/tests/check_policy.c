@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Subscribers that lag, history, growth, and the handshakes around joining. */
+#include <stdlib.h>
+
+#include "ring/atomic.h"
+#include "suites.h"
+
+static struct fake *fake;
+static struct fake_publisher *pub;
+static struct fake_subscriber *sub;
+
+static void setup_with(const struct sluice_config *config)
+{
+	fake = fake_new(config);
+	pub = fake_publish(fake);
+	sub = fake_subscribe(fake, 0, 0);
+}
+
+static void teardown(void)
+{
+	fake_free(fake);
+}
+
+START_TEST(block_holds_the_publisher)
+{
+	struct sluice_config config = { 0 };
+	struct sluice_loan loan;
+	uint64_t room;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	ck_assert_int_eq(put(pub, 8), -EAGAIN);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(fake->arms, 1);
+	ck_assert_uint_eq(sl_lane_head(&pub->lane)->room_seen, room);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(fake->arms, 1);
+	ck_assert_int_eq(take(sub), 0);
+	ck_assert_int_eq(fake->room_wakes, 1);
+	ck_assert_int_eq(fake_wait_room(pub, room), 0);
+	ck_assert_int_eq(put(pub, 8), 0);
+	ck_assert_uint_eq(sl_lane_head(&pub->lane)->room_seen, 0);
+	for (uint32_t i = 1; i <= 8; i++)
+		ck_assert_int_eq(take(sub), i);
+	ck_assert_uint_eq(sub->reader.stats.lost, 0);
+	teardown();
+}
+END_TEST
+
+/* Out of slots, not of memory: to receive is enough, even if it is held. */
+START_TEST(receiving_gives_slots)
+{
+	struct sluice_config config = { .slots = 2 };
+	struct sluice_message held, none;
+	struct sluice_loan loan;
+	uint64_t room;
+
+	setup_with(&config);
+	ck_assert_int_eq(put(pub, 0), 0);
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(get(sub, &held), 0);
+	ck_assert_int_eq(take(sub), 1);
+	ck_assert_int_eq(fake->room_wakes, 1);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 0);
+	ck_assert_int_eq(sl_writer_publish(&pub->writer, &loan, 1), 1);
+	ck_assert_int_eq(put(pub, 0), 0);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(sl_reader_receive(&sub->reader, &none, 1), 1);
+	ck_assert_int_eq(fake->room_wakes, 1);
+	ck_assert_int_eq(sl_reader_receive(&sub->reader, &none, 1), 1);
+	ck_assert_int_eq(sl_reader_receive(&sub->reader, &none, 1), -EAGAIN);
+	ck_assert_int_eq(fake->room_wakes, 2);
+	teardown();
+}
+END_TEST
+
+START_TEST(empty_messages_give_slots_at_once)
+{
+	struct sluice_config config = { .slots = 2 };
+	struct sluice_loan loan;
+	struct sluice_message message;
+	uint64_t room;
+
+	setup_with(&config);
+	ck_assert_int_eq(put_long(pub, 0, 0), 0);
+	ck_assert_int_eq(put_long(pub, 1, 0), 0);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 0, &loan, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(get(sub, &message), 0);
+	ck_assert_int_eq(fake->room_wakes, 1);
+	teardown();
+}
+END_TEST
+
+/* A held message keeps its memory, and nothing but its memory. */
+START_TEST(block_waits_for_memory)
+{
+	struct sluice_config config = { .pool = 4096 };
+	struct sluice_message message;
+
+	setup_with(&config);
+	ck_assert_int_eq(put_long(pub, 1, 4096), 0);
+	ck_assert_int_eq(get(sub, &message), 1);
+	ck_assert_int_eq(put_long(pub, 2, 4096), -EAGAIN);
+	ck_assert_int_eq(put_long(pub, 2, 0), 0);
+	ck_assert_int_eq(release(sub, &message), 0);
+	ck_assert_int_eq(put_long(pub, 3, 4096), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(drop_oldest_counts)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST };
+	struct sluice_message message;
+	uint64_t lost = 0, got = 0;
+	int last = -1;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 100; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	while (get(sub, &message) >= 0) {
+		ck_assert_int_gt(message.type, last);
+		ck_assert_uint_eq(message.type - last - 1, message.lost);
+		last = message.type;
+		lost += message.lost;
+		got++;
+		ck_assert_int_eq(release(sub, &message), 0);
+	}
+	ck_assert_int_eq(last, 99);
+	ck_assert_uint_eq(got + lost, 100);
+	ck_assert_uint_ge(got, 7);
+	ck_assert_uint_eq(sub->reader.stats.lost, lost);
+	ck_assert_uint_eq(pub->writer.stats.dropped, lost);
+	ck_assert_uint_eq(sl_cursor_head(&sub->cursor)->lost, lost);
+	teardown();
+}
+END_TEST
+
+START_TEST(drop_oldest_leaves_what_is_pinned)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST };
+	struct sluice_message message;
+
+	setup_with(&config);
+	ck_assert_int_eq(put(pub, 42), 0);
+	ck_assert_int_eq(get(sub, &message), 42);
+	for (uint32_t i = 0; i < 1000; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	ck_assert_uint_eq(*(unsigned char *)message.data, 42);
+	ck_assert_uint_eq(pub->writer.asides, 1);
+	ck_assert_int_eq(release(sub, &message), 0);
+	for (uint32_t i = 0; i < 16; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	ck_assert_uint_eq(pub->writer.asides, 0);
+	teardown();
+}
+END_TEST
+
+/* Lost at the end is not lost silently. */
+START_TEST(ended_tells_of_the_last_losses)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST };
+	struct sluice_event event;
+	uint64_t position;
+
+	setup_with(&config);
+	ck_assert_int_eq(put(pub, 0), 0);
+	ck_assert_int_eq(take(sub), 0);
+	ck_assert_int_eq(put(pub, 1), 0);
+	position = pub->writer.head - 1;
+	sl_store_release(&sl_slot(&pub->lane, position)->seq,
+			 SLUICE_SEQ(position) | SLUICE_SEQ_DROPPED);
+	fake_publisher_leave(pub, SLUICE_LEFT_KILLED);
+	ck_assert_int_eq(take(sub), -EPIPE);
+	do
+		ck_assert_int_eq(sl_reader_next_event(&sub->reader, &event), 0);
+	while (event.type != SLUICE_EVENT_ENDED);
+	ck_assert_uint_eq(event.lost, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(block_among_droppers)
+{
+	struct sluice_config config = { 0 };
+	struct fake_subscriber *dropper;
+
+	setup_with(&config);
+	dropper = fake_subscribe(fake, SLUICE_DROP_OLDEST, 0);
+	for (uint32_t i = 0; i < 100; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	ck_assert_uint_eq(sub->reader.stats.lost, 0);
+	ck_assert_int_gt(take(dropper), 80);
+	ck_assert_uint_gt(dropper->reader.stats.lost, 80);
+	for (uint32_t i = 0; i < 8; i++)
+		put(pub, i);
+	ck_assert_int_eq(put(pub, 8), -EAGAIN);
+	teardown();
+}
+END_TEST
+
+START_TEST(evict_the_unread)
+{
+	struct sluice_config config = { .policy = SLUICE_EVICT };
+	struct fake_subscriber *quick;
+	struct sluice_event event;
+
+	setup_with(&config);
+	quick = fake_subscribe(fake, 0, 0);
+	for (uint32_t i = 0; i < 100; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(quick), i);
+	}
+	ck_assert_int_eq(fake->evictions, 1);
+	ck_assert_uint_eq(pub->writer.stats.evicted, 1);
+	ck_assert_int_eq(take(sub), -ECONNABORTED);
+	ck_assert_int_eq(sl_reader_next_event(&sub->reader, &event), 0);
+	ck_assert_uint_eq(event.type, SLUICE_EVENT_EVICTED);
+	ck_assert_uint_eq(event.generation, sub->reader.generation);
+	ck_assert_int_eq(take(quick), -EAGAIN);
+	ck_assert_uint_eq(quick->reader.stats.lost, 0);
+	teardown();
+}
+END_TEST
+
+/* What it holds may be overwritten: it is told when it releases. */
+START_TEST(evict_the_holder)
+{
+	struct sluice_config config = { .policy = SLUICE_EVICT };
+	struct sluice_message message;
+
+	setup_with(&config);
+	ck_assert_int_eq(put_long(pub, 1, 4096), 0);
+	ck_assert_int_eq(get(sub, &message), 1);
+	ck_assert_int_eq(put_long(pub, 2, 4096), 0);
+	ck_assert_int_eq(fake->evictions, 1);
+	ck_assert_int_eq(release(sub, &message), -ECONNABORTED);
+	ck_assert_int_eq(release(sub, &message), -EINVAL);
+	teardown();
+}
+END_TEST
+
+static int refuse(void *context, uint32_t index, uint64_t generation)
+{
+	(void)context;
+	(void)index;
+	(void)generation;
+	return -EPERM;
+}
+
+START_TEST(evict_is_refused)
+{
+	struct sluice_config config = { .policy = SLUICE_EVICT };
+	struct sl_writer_ops ops;
+
+	setup_with(&config);
+	ops = *pub->writer.ops;
+	ops.evict = refuse;
+	pub->writer.ops = &ops;
+	for (uint32_t i = 0; i < 10; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	ck_assert_uint_eq(pub->writer.stats.evicted, 0);
+	ck_assert_uint_gt(pub->writer.stats.dropped, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(history_for_a_late_joiner)
+{
+	struct sluice_config config = { .slots = 16, .history = 4 };
+	struct fake_subscriber *late;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 10; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	late = fake_subscribe(fake, 0, 0);
+	for (uint32_t i = 6; i < 10; i++)
+		ck_assert_int_eq(take(late), i);
+	ck_assert_int_eq(take(late), -EAGAIN);
+	ck_assert_uint_eq(late->reader.stats.lost, 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(history_survives_reclaim)
+{
+	struct sluice_config config = { .slots = 16, .history = 4 };
+	struct fake_subscriber *late;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 1000; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+		if (i < 4 || i % 7)
+			continue;
+		late = fake_subscribe(fake, 0, 0);
+		for (uint32_t n = i - 3; n <= i; n++)
+			ck_assert_int_eq(take(late), n);
+		ck_assert_int_eq(take(late), -EAGAIN);
+		fake_subscriber_dismiss(late);
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(history_goes_last)
+{
+	struct sluice_config config = { .history = 4, .pool = 4096 };
+	struct fake_subscriber *late;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(put_long(pub, i, 1024), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	ck_assert_int_eq(put_long(pub, 4, 2048), 0);
+	ck_assert_int_eq(take(sub), 4);
+	late = fake_subscribe(fake, 0, 0);
+	ck_assert_int_eq(take(late), 2);
+	ck_assert_int_eq(take(late), 3);
+	ck_assert_int_eq(take(late), 4);
+	ck_assert_int_eq(take(late), -EAGAIN);
+	teardown();
+}
+END_TEST
+
+START_TEST(history_of_one_that_left)
+{
+	struct sluice_config config = { .history = 4 };
+	struct fake_subscriber *late;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 6; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	fake_publisher_leave(pub, SLUICE_LEFT_EXITED);
+	late = fake_subscribe(fake, 0, 0);
+	for (uint32_t i = 2; i < 6; i++)
+		ck_assert_int_eq(take(late), i);
+	ck_assert_int_eq(take(late), -EPIPE);
+	teardown();
+}
+END_TEST
+
+START_TEST(no_subscriber_holds_nothing)
+{
+	struct sluice_config config = { 0 };
+
+	setup_with(&config);
+	fake_subscriber_leave(sub, SLUICE_LEFT_EXITED);
+	for (uint32_t i = 0; i < 100; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(leaving_frees_what_was_held)
+{
+	struct sluice_config config = { 0 };
+	struct sluice_message message;
+
+	setup_with(&config);
+	ck_assert_int_eq(put_long(pub, 1, 4096), 0);
+	ck_assert_int_eq(get(sub, &message), 1);
+	ck_assert_int_eq(put_long(pub, 2, 4096), -EAGAIN);
+	fake_subscriber_leave(sub, SLUICE_LEFT_KILLED);
+	ck_assert_int_eq(put_long(pub, 2, 4096), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(grows_before_it_blocks)
+{
+	struct sluice_config config = { .pool_limit = 16384 };
+	struct sluice_loan loan;
+
+	setup_with(&config);
+	ck_assert_int_eq(put_long(pub, 1, 4096), 0);
+	ck_assert_int_eq(put_long(pub, 2, 100), 0);
+	ck_assert_uint_eq(pub->writer.pool.size, 8192);
+	ck_assert_int_eq(put_long(pub, 3, 8192), 0);
+	ck_assert_uint_eq(pub->writer.pool.size, 16384);
+	ck_assert_int_eq(put_long(pub, 4, 8192), -EAGAIN);
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, 8193, &loan), -EMSGSIZE);
+	for (uint32_t i = 1; i <= 3; i++)
+		ck_assert_int_eq(take(sub), i);
+	ck_assert_int_eq(put_long(pub, 4, 8192), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(growth_fails)
+{
+	struct sluice_config config = { .pool_limit = 16384 };
+	struct sluice_loan loan;
+
+	setup_with(&config);
+	pub->no_segments = -EDQUOT;
+	ck_assert_int_eq(put_long(pub, 1, 4096), 0);
+	ck_assert_int_eq(put_long(pub, 2, 4096), -EAGAIN);
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, 4097, &loan), -EDQUOT);
+	pub->writer.may_grow = false;
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, 4097, &loan), -EMSGSIZE);
+	teardown();
+}
+END_TEST
+
+/* A BLOCK subscriber that has not begun the lane holds back everything. */
+START_TEST(not_begun_holds)
+{
+	struct sluice_config config = { 0 };
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 8; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	sl_cursor_lane(&sub->cursor, 0)->generation = 0;
+	ck_assert_int_eq(put(pub, 8), -EAGAIN);
+	sl_cursor_lane(&sub->cursor, 0)->generation = pub->writer.generation;
+	ck_assert_int_eq(put(pub, 8), 0);
+	teardown();
+}
+END_TEST
+
+/* A cursor that cannot be mapped may hold anything. */
+START_TEST(cursor_cannot_be_attached)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST };
+	struct fake_subscriber *second;
+
+	setup_with(&config);
+	second = fake_subscribe(fake, 0, 0);
+	second->no_attach = -ENOMEM;
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	ck_assert_int_eq(put(pub, 8), -ENOMEM);
+	second->no_attach = -ESTALE;
+	ck_assert_int_eq(put(pub, 8), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(entry_in_motion)
+{
+	struct sluice_config config = { 0 };
+	struct fake_publisher *late;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	fake_in_motion(fake, SLUICE_SUBSCRIBER, 0, true);
+	ck_assert_int_eq(put(pub, 8), -EAGAIN);
+	fake_in_motion(fake, SLUICE_SUBSCRIBER, 0, false);
+	ck_assert_int_eq(put(pub, 8), -EAGAIN);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(take(sub), i);
+	late = fake_publish(fake);
+	ck_assert_int_eq(put(late, 9), 0);
+	fake_in_motion(fake, SLUICE_PUBLISHER, 1, true);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	sl_reader_sleep(&sub->reader);
+	ck_assert_uint_ne(sl_cursor_head(&sub->cursor)->member_seen,
+			  sl_members_head(&fake->members)->seq);
+	fake_in_motion(fake, SLUICE_PUBLISHER, 1, false);
+	ck_assert_int_eq(take(sub), 9);
+	teardown();
+}
+END_TEST
+
+static struct fake_subscriber *joiner;
+static const struct sl_writer_ops *real_ops;
+
+/* Joins in the middle of a reclaim: between the look at the table and F5. */
+static int attach_and_join(void *context, uint32_t index, uint64_t generation,
+			   struct sl_cursor_view *view)
+{
+	int err = real_ops->attach(context, index, generation, view);
+
+	if (!joiner)
+		joiner = fake_subscribe(fake, 0, 0);
+	return err;
+}
+
+/* It must not lose what was published before, nor after: all is restored. */
+START_TEST(join_during_reclaim)
+{
+	struct sluice_config config = { .history = 4 };
+	struct sl_writer_ops ops;
+	int wakes;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 8; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	real_ops = pub->writer.ops;
+	ops = *real_ops;
+	ops.attach = attach_and_join;
+	pub->writer.ops = &ops;
+	joiner = NULL;
+	sl_members_head(&fake->members)->armed = 1;
+	wakes = fake->wakes;
+	ck_assert_int_eq(put(pub, 8), 0);
+	pub->writer.ops = real_ops;
+	ck_assert_int_gt(fake->wakes, wakes);
+	ck_assert_ptr_nonnull(joiner);
+	for (uint32_t i = 4; i <= 8; i++)
+		ck_assert_int_eq(take(joiner), i);
+	ck_assert_uint_eq(joiner->reader.stats.lost, 0);
+	teardown();
+}
+END_TEST
+
+/* Messages gone before it began were never its own, later ones were. */
+START_TEST(joins_among_dropped_ones)
+{
+	struct sluice_config config = { .history = 6,
+					.policy = SLUICE_DROP_OLDEST };
+	struct fake_subscriber *late;
+	struct sluice_message message;
+	struct sluice_slot *slot;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	for (uint64_t i = 0; i < 4; i++) {
+		slot = sl_slot(&pub->lane, i);
+		sl_store_release(&slot->seq, SLUICE_SEQ(i) | SLUICE_SEQ_DROPPED);
+	}
+	late = fake_subscribe(fake, 0, 0);
+	ck_assert_int_eq(get(late, &message), 4);
+	ck_assert_uint_eq(message.lost, 0);
+	slot = sl_slot(&pub->lane, 5);
+	sl_store_release(&slot->seq, SLUICE_SEQ(5) | SLUICE_SEQ_DROPPED);
+	ck_assert_int_eq(get(late, &message), 6);
+	ck_assert_uint_eq(message.lost, 1);
+	ck_assert_int_eq(get(sub, &message), 4);
+	ck_assert_uint_eq(late->reader.stats.lost, 1);
+	teardown();
+}
+END_TEST
+
+Suite *suite_policy(void)
+{
+	Suite *suite = suite_create("policy");
+	TCase *tc = tcase_create("policy");
+
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, block_holds_the_publisher);
+	tcase_add_test(tc, receiving_gives_slots);
+	tcase_add_test(tc, empty_messages_give_slots_at_once);
+	tcase_add_test(tc, block_waits_for_memory);
+	tcase_add_test(tc, drop_oldest_counts);
+	tcase_add_test(tc, drop_oldest_leaves_what_is_pinned);
+	tcase_add_test(tc, ended_tells_of_the_last_losses);
+	tcase_add_test(tc, block_among_droppers);
+	tcase_add_test(tc, evict_the_unread);
+	tcase_add_test(tc, evict_the_holder);
+	tcase_add_test(tc, evict_is_refused);
+	tcase_add_test(tc, history_for_a_late_joiner);
+	tcase_add_test(tc, history_survives_reclaim);
+	tcase_add_test(tc, history_goes_last);
+	tcase_add_test(tc, history_of_one_that_left);
+	tcase_add_test(tc, no_subscriber_holds_nothing);
+	tcase_add_test(tc, leaving_frees_what_was_held);
+	tcase_add_test(tc, grows_before_it_blocks);
+	tcase_add_test(tc, growth_fails);
+	tcase_add_test(tc, not_begun_holds);
+	tcase_add_test(tc, cursor_cannot_be_attached);
+	tcase_add_test(tc, entry_in_motion);
+	tcase_add_test(tc, join_during_reclaim);
+	tcase_add_test(tc, joins_among_dropped_ones);
+	suite_add_tcase(suite, tc);
+	return suite;
+}
