@@ -13,13 +13,13 @@
 /* Looks at one slot while its publisher overtakes, before others have a turn. */
 #define OVERTAKEN_MAX	16
 
-/* Go on at @position; what was published before it began does not count. */
+/* Go on at @position; of what was published before it joined no loss counts. */
 static void lane_lose(struct sl_reader *reader, struct sl_lane *lane,
 		      uint64_t position)
 {
 	uint64_t from = lane->position;
 
-	if (!lane->begun && from < lane->joined)
+	if (from < lane->joined)
 		from = lane->joined;
 	if (from < position) {
 		lane->lost += position - from;
@@ -119,7 +119,9 @@ static bool lane_start(struct sl_reader *reader, struct sl_lane *lane)
 
 	if (lane->who.generation > reader->generation)
 		return true;
-	published = sl_load_relaxed(&head->head);
+	/* JOIN left it here; the publisher says it, so it may be anything. */
+	published = sl_load_relaxed(
+		&sl_cursor_lane(&reader->cursor, lane->index)->head);
 	tail = sl_load_acquire(&head->tail);
 	if (published >= POSITION_END)
 		return false;

@@ -288,7 +288,6 @@ static enum took lane_hold(struct sl_reader *reader, struct sl_lane *lane,
 	sl_message_fill(reader, lane, lane->position, slot, entry, message);
 	message->lost = lane->lost;
 	lane->lost = 0;
-	lane->begun = true;
 	lane->position++;
 	return TOOK_ONE;
 }

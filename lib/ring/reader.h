@@ -43,10 +43,9 @@ struct sl_reader_ops {
  * @who: its identity
  * @position: next to be received
  * @shown: what cursor.lanes[].head holds
- * @joined: what was published when this subscriber began it
+ * @joined: what was published when this subscriber joined
  * @lost: messages lost since the last one received
  * @held: messages of it that are held
- * @begun: a message of it has been received
  * @left: nothing more will be published
  * @gone: the kernel does not keep it any more
  * @ended: not read any more; kept only for what is held
@@ -62,7 +61,6 @@ struct sl_lane {
 	uint64_t joined;
 	uint64_t lost;
 	uint32_t held;
-	bool begun;
 	bool left;
 	bool gone;
 	bool ended;

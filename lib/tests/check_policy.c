@@ -523,31 +523,57 @@ START_TEST(join_during_reclaim)
 }
 END_TEST
 
-/* Messages gone before it began were never its own, later ones were. */
+static void drop(uint64_t position)
+{
+	sl_store_release(&sl_slot(&pub->lane, position)->seq,
+			 SLUICE_SEQ(position) | SLUICE_SEQ_DROPPED);
+}
+
+/* Of what was published before it joined no loss counts, of the rest each. */
 START_TEST(joins_among_dropped_ones)
 {
-	struct sluice_config config = { .history = 6,
+	struct sluice_config config = { .history = 6, .slots = 16,
 					.policy = SLUICE_DROP_OLDEST };
 	struct fake_subscriber *late;
 	struct sluice_message message;
-	struct sluice_slot *slot;
 
 	setup_with(&config);
 	for (uint32_t i = 0; i < 8; i++)
 		ck_assert_int_eq(put(pub, i), 0);
-	for (uint64_t i = 0; i < 4; i++) {
-		slot = sl_slot(&pub->lane, i);
-		sl_store_release(&slot->seq, SLUICE_SEQ(i) | SLUICE_SEQ_DROPPED);
-	}
 	late = fake_subscribe(fake, 0, 0);
+	for (uint32_t i = 8; i < 12; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	for (uint64_t i = 0; i < 4; i++)
+		drop(i);
 	ck_assert_int_eq(get(late, &message), 4);
 	ck_assert_uint_eq(message.lost, 0);
-	slot = sl_slot(&pub->lane, 5);
-	sl_store_release(&slot->seq, SLUICE_SEQ(5) | SLUICE_SEQ_DROPPED);
-	ck_assert_int_eq(get(late, &message), 6);
-	ck_assert_uint_eq(message.lost, 1);
+	for (uint64_t i = 5; i < 10; i++)
+		drop(i);
+	ck_assert_int_eq(get(late, &message), 10);
+	ck_assert_uint_eq(message.lost, 2);
+	ck_assert_uint_eq(late->reader.stats.lost, 2);
 	ck_assert_int_eq(get(sub, &message), 4);
-	ck_assert_uint_eq(late->reader.stats.lost, 1);
+	ck_assert_uint_eq(message.lost, 4);
+	teardown();
+}
+END_TEST
+
+/* It begins a lane late: what was published since it joined is its own. */
+START_TEST(begins_late)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST };
+	struct fake_subscriber *late;
+	struct sluice_message message;
+
+	setup_with(&config);
+	ck_assert_int_eq(put(pub, 0), 0);
+	fake->fail_attach = -ENOMEM;
+	late = fake_subscribe(fake, 0, 0);
+	ck_assert_int_eq(take(late), -ENOMEM);
+	for (uint32_t i = 1; i < 12; i++)
+		ck_assert_int_eq(put(pub, i), i < 8 ? 0 : -ENOMEM);
+	fake->fail_attach = late->no_attach = 0;
+	ck_assert_int_eq(get(late, &message), 1);
 	teardown();
 }
 END_TEST
@@ -582,6 +608,7 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, entry_in_motion);
 	tcase_add_test(tc, join_during_reclaim);
 	tcase_add_test(tc, joins_among_dropped_ones);
+	tcase_add_test(tc, begins_late);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

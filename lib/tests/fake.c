@@ -617,7 +617,13 @@ struct fake_subscriber *fake_subscribe(struct fake *fake, uint32_t policy,
 	subscriber->fake = fake;
 	cursor_make(subscriber);
 	setup.cursor = subscriber->cursor;
+	subscriber->no_attach = fake->fail_attach;
 	pthread_mutex_lock(&fake->lock);
+	for (uint32_t i = 0; i < fake->config.publishers; i++)
+		if (fake->publishers[i])
+			sl_cursor_lane(&subscriber->cursor, i)->head =
+				sl_load_relaxed(&sl_lane_head(
+					&fake->publishers[i]->lane)->head);
 	setup.index = place_find(fake, SLUICE_SUBSCRIBER);
 	setup.generation = ++fake->generation;
 	fake->subscribers[setup.index] = subscriber;

@@ -84,6 +84,7 @@ struct fake_subscriber {
  * @publishers: by place
  * @subscribers: by place
  * @dismissed: memory of those that left, to be freed at the end
+ * @fail_attach: what no_attach of new subscribers is
  * @arms: calls of ARM
  * @wakes: calls of WAKE by publishers
  * @room_wakes: calls of WAKE by subscribers
@@ -99,6 +100,7 @@ struct fake {
 	struct fake_publisher *publishers[FAKE_PLACES];
 	struct fake_subscriber *subscribers[FAKE_PLACES];
 	struct fake_subscriber *dismissed;
+	int fail_attach;
 	int arms;
 	int wakes;
 	int room_wakes;
