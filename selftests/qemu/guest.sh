@@ -107,7 +107,7 @@ build_module() {
 	none) MODULE="" ;;
 	"")
 		if [[ -e $TOP_DIR/Kbuild ]]; then
-			MODULE=$("$QEMU_DIR/module.sh" "$KERNEL")
+			MODULE=$(MODULE_COPY=$WORK/sluice.ko "$QEMU_DIR/module.sh" "$KERNEL")
 		else
 			warn "there is no module in this tree; the guest has none"
 		fi
@@ -214,16 +214,17 @@ prepare() {
 }
 
 guest() {
-	local mode=$1 console=$BUILD_DIR/results/$KERNEL.$1.console
+	local mode=$1 results=${RESULTS:-$BUILD_DIR/results/$KERNEL.tap}
+	local console=${results%.tap}.$1.console
 	local -a qemu options
-	shift
-	mkdir -p "$BUILD_DIR/results"
+	mkdir -p "${results%/*}"
 	image_finish "$STAGE" "$WORK/initrd"
 	mapfile -t qemu < <(qemu_command "$WORK/initrd" "$WORK/console" "sluice.mode=$mode")
-	options=(--mode "$mode" --name "$KERNEL" --console "$WORK/console" --timeout "$TIMEOUT")
+	options=(--mode "$mode" --name "$KERNEL" --console "$WORK/console" \
+		--timeout "$TIMEOUT" --results "$results")
 	[[ -z $OUT ]] || options+=(--out "$OUT")
 	local rc=0
-	python3 "$QEMU_DIR/guest.py" "${options[@]}" "$@" -- "${qemu[@]}" || rc=$?
+	python3 "$QEMU_DIR/guest.py" "${options[@]}" -- "${qemu[@]}" || rc=$?
 	cp "$WORK/console" "$console" 2>/dev/null || true
 	return $rc
 }
@@ -240,7 +241,7 @@ run_mode() {
 check_mode() {
 	prepare
 	stage_tests "$@"
-	guest check --results "${RESULTS:-$BUILD_DIR/results/$KERNEL.tap}"
+	guest check
 }
 
 shell_mode() {

@@ -9,7 +9,8 @@
 #
 # 6.1's kbuild writes its objects beside the sources, so each kernel has its own
 # mirror of them under build/, in which only what changed is built again.
-# MODULE_SRC names another tree to build than this one.
+# MODULE_SRC names another tree to build than this one, MODULE_COPY a file to
+# copy the result to before another run may change it.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -34,8 +35,23 @@ compiler() {
 	[[ -z $wanted ]] || command -v "$wanted" >/dev/null || echo CC=gcc
 }
 
+# build KDIR DEST ARGUMENT... - two runs must not meet in one tree, and what one
+# of them takes away must not be half of what the other is writing.
+build() {
+	local kdir=$1 dest=$2 log=$2/build.log
+	shift 2
+	mirror "${MODULE_SRC:-$TOP_DIR}" "$dest"
+	if ! make -s -C "$kdir" M="$dest" -j"$JOBS" "$@" modules >"$log" 2>&1; then
+		cat "$log" >&2
+		die "the module does not build against $kdir"
+	fi
+	grep -vE 'Skipping BTF|compiler differs|The kernel was built by|You are using:' "$log" >&2 || true
+	[[ -z ${MODULE_COPY:-} ]] || cp "$dest/sluice.ko" "$MODULE_COPY"
+	echo "${MODULE_COPY:-$dest/sluice.ko}"
+}
+
 main() {
-	local key=${1:?which kernel?} kdir dest log
+	local key=${1:?which kernel?} kdir dest
 	local -a args=(KCFLAGS=-Werror)
 	if [[ $key == --kdir ]]; then
 		kdir=$(realpath "${2:?which directory?}") key=""
@@ -47,18 +63,11 @@ main() {
 		dest=$BUILD_DIR/kmod-$key
 		shift
 	fi
-	log=$dest/build.log
-	mirror "${MODULE_SRC:-$TOP_DIR}" "$dest"
 	args+=("$@")
 	mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
-	if ! make -s -C "$kdir" M="$dest" -j"$JOBS" "${args[@]}" modules >"$log" 2>&1; then
-		cat "$log" >&2
-		die "the module does not build for ${key:-$kdir}"
-	fi
-	grep -vE 'Skipping BTF|compiler differs|The kernel was built by|You are using:' "$log" >&2 || true
-	echo "$dest/sluice.ko"
+	with_lock "module${dest//\//-}" build "$kdir" "$dest" "${args[@]}"
 }
 
 main "$@"

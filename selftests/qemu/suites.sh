@@ -6,8 +6,9 @@
 #
 # Sourced, after common.sh.
 
-RESULTS=$BUILD_DIR/results
 T=${T:-}
+# A run of one test, in between, leaves the results of the whole alone.
+RESULTS=$BUILD_DIR/results${T:+/$T}
 
 begin_results() {
 	mkdir -p "$RESULTS"
@@ -43,7 +44,7 @@ guest_suite() {
 	# So that a harness that breaks cannot look like one without failures.
 	rm -f "$RESULTS/$key.tap"
 	info "== $key: ${#tests[@]} selftests in a guest"
-	"$QEMU_DIR/guest.sh" check --kernel "$key" "${tests[@]}" || rc=$?
+	"$QEMU_DIR/guest.sh" check --kernel "$key" --results "$RESULTS/$key.tap" "${tests[@]}" || rc=$?
 	[[ -s $RESULTS/$key.tap ]] ||
 		echo "not ok 1 - $key: no results (exit status $rc)" | tee "$RESULTS/$key.tap"
 }
