@@ -68,7 +68,7 @@ archive_apt() {
 		-o APT::Architecture=amd64 -o APT::Architectures=amd64 \
 		-o APT::Sandbox::User="" \
 		-o Acquire::Languages=none \
-		-o Acquire::Retries=3 \
+		-o Acquire::Retries=1 -o APT::Update::Error-Mode=any \
 		-o Acquire::Check-Valid-Until=false \
 		"$@"
 }
