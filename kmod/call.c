@@ -58,6 +58,17 @@ long sluice_call_run(const struct sluice_ioctl *table, size_t count,
 	return ret;
 }
 
+int sluice_call_entry(u64 to, u32 index, u32 stride, const void *from,
+		      size_t size)
+{
+	void __user *entry = u64_to_user_ptr(to + (u64)index * stride);
+	size_t n = min_t(size_t, size, stride);
+
+	if (copy_to_user(entry, from, n) || clear_user(entry + n, stride - n))
+		return -EFAULT;
+	return 0;
+}
+
 long sluice_call_fd(struct sluice_call *call, struct file *file)
 {
 	int fd = get_unused_fd_flags(O_CLOEXEC);

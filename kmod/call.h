@@ -70,6 +70,31 @@ long sluice_call_run(const struct sluice_ioctl *table, size_t count,
 int sluice_call_reply(struct sluice_call *call);
 
 /**
+ * sluice_call_stride - how far a caller's array entries are apart
+ * @entry_size: what it said
+ * @first: size of the structure in the ABI's first edition
+ *
+ * Return: bytes, or 0 if that cannot be.
+ */
+static inline u32 sluice_call_stride(u32 entry_size, u32 first)
+{
+	if (!entry_size)
+		return first;
+	return entry_size >= first && entry_size <= PAGE_SIZE ? entry_size : 0;
+}
+
+/**
+ * sluice_call_entry - copy one array entry to the caller
+ * @to: the array
+ * @index: which
+ * @stride: bytes from one to the next
+ * @from: the kernel's structure
+ * @size: bytes of it
+ */
+int sluice_call_entry(u64 to, u32 index, u32 stride, const void *from,
+		      size_t size);
+
+/**
  * sluice_call_fd - reply, and give the caller a descriptor
  * @call: the call
  * @file: consumed, also on failure

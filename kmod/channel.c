@@ -352,9 +352,8 @@ long sluice_channel_open(struct sluice_call *call)
 }
 
 static long list_one(struct sluice_list *list, struct sluice_channel *channel,
-		     u32 written)
+		     u32 stride, u32 written)
 {
-	struct sluice_stat __user *to = u64_to_user_ptr(list->entries);
 	struct sluice_stat stat;
 
 	if (!channel_permits(channel, SLUICE_READ) &&
@@ -363,7 +362,8 @@ static long list_one(struct sluice_list *list, struct sluice_channel *channel,
 	list->after_len = channel->name.len;
 	memcpy(list->after, channel->name.bytes, SLUICE_NAME_MAX);
 	sluice_channel_stat(channel, &stat);
-	return copy_to_user(to + written, &stat, sizeof(stat)) ? -EFAULT : 1;
+	return sluice_call_entry(list->entries, written, stride, &stat,
+				 sizeof(stat)) ?: 1;
 }
 
 long sluice_channel_list(struct sluice_call *call)
@@ -371,11 +371,14 @@ long sluice_channel_list(struct sluice_call *call)
 	struct net *net = current->nsproxy->net_ns;
 	struct sluice_list *list = &call->arg.list;
 	struct sluice_channel *channel;
+	u32 stride = sluice_call_stride(list->entry_size, SLUICE_STAT_SIZE_1);
 	struct sluice_name seen = {};
 	u32 written = 0;
 	long ret;
 
-	if (!list->count || list->after_len > SLUICE_NAME_MAX)
+	BUILD_BUG_ON(sizeof(struct sluice_stat) < SLUICE_STAT_SIZE_1);
+	if (!list->count || list->after_len > SLUICE_NAME_MAX || !stride ||
+	    list->resv)
 		return -EINVAL;
 	/* The caller is not told of names it may not see, so not list->after. */
 	seen.len = list->after_len;
@@ -386,7 +389,7 @@ long sluice_channel_list(struct sluice_call *call)
 			break;
 		seen.len = channel->name.len;
 		memcpy(seen.bytes, channel->name.bytes, SLUICE_NAME_MAX);
-		ret = list_one(list, channel, written);
+		ret = list_one(list, channel, stride, written);
 		sluice_channel_unuse(channel);
 		if (ret < 0)
 			return ret;

@@ -79,6 +79,19 @@ bool sluice_claims_finish(struct sluice_claims_lane *lane, u64 position)
 	return true;
 }
 
+bool sluice_claims_drop(struct sluice_claims_lane *lane, bool published)
+{
+	u32 bit = claims_bit(lane, lane->done);
+
+	if (__test_and_clear_bit(bit, lane->returned))
+		WRITE_ONCE(lane->returned_count, lane->returned_count - 1);
+	else if (published && lane->next == lane->done)
+		WRITE_ONCE(lane->next, lane->next + 1);
+	else
+		return false;
+	return sluice_claims_finish(lane, lane->done);
+}
+
 void sluice_claims_return(struct sluice_claims_lane *lane, u64 position,
 			  bool mark)
 {

@@ -55,6 +55,17 @@ bool sluice_claims_finish(struct sluice_claims_lane *lane, u64 position);
 void sluice_claims_return(struct sluice_claims_lane *lane, u64 position,
 			  bool mark);
 
+/**
+ * sluice_claims_drop - finish the oldest position, if nobody has claimed it
+ * @published: the position @lane->next is published
+ *
+ * What is claimed holds up all that is behind it: dropping that instead would
+ * lose messages and make no room.
+ *
+ * Return: true if @lane->done has moved.
+ */
+bool sluice_claims_drop(struct sluice_claims_lane *lane, bool published);
+
 /* Return: whether no position is claimed or returned. */
 bool sluice_claims_idle(const struct sluice_claims_lane *lane);
 

@@ -497,18 +497,13 @@ static long publisher_evict(struct sluice_call *call)
 
 static u32 drop_locked(struct sluice_publisher *pub, u32 count)
 {
-	u64 position;
-	bool redelivered;
 	u32 dropped = 0;
 
 	lockdep_assert_held(&pub->ep.channel->claims_lock);
 	while (dropped < count &&
-	       sluice_claims_take(&pub->claims,
-				  sluice_publisher_has(pub, pub->claims.next),
-				  &position, &redelivered)) {
-		sluice_claims_finish(&pub->claims, position);
+	       sluice_claims_drop(&pub->claims,
+				  sluice_publisher_has(pub, pub->claims.next)))
 		dropped++;
-	}
 	/* Pairs with the publisher's acquire of done before it reuses memory. */
 	smp_store_release(&sluice_table_entry(&pub->ep)->done,
 			  pub->claims.done);

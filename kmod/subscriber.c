@@ -578,17 +578,32 @@ static void unclaim(struct sluice_subscriber *sub,
 	sluice_subscriber_wake(channel, count);
 }
 
+static int claims_reply(struct sluice_call *call,
+			const struct sluice_claim *list, u32 stride)
+{
+	struct sluice_claims *claims = &call->arg.claims;
+	u32 i;
+
+	for (i = 0; i < claims->count; i++)
+		if (sluice_call_entry(claims->claims, i, stride, &list[i],
+				      sizeof(*list)))
+			return -EFAULT;
+	return sluice_call_reply(call);
+}
+
 static long subscriber_claim(struct sluice_call *call)
 {
 	struct sluice_subscriber *sub =
 		sluice_subscriber(call->file->private_data);
 	struct sluice_claims *claims = &call->arg.claims;
+	u32 stride = sluice_call_stride(claims->entry_size,
+					SLUICE_CLAIM_SIZE_1);
 	struct sluice_claim *list;
 	long ret;
 	u32 count;
 
-	if (claims->resv || !claims->count ||
-	    !sluice_is_queue(sub->ep.channel))
+	BUILD_BUG_ON(sizeof(struct sluice_claim) < SLUICE_CLAIM_SIZE_1);
+	if (!stride || !claims->count || !sluice_is_queue(sub->ep.channel))
 		return -EINVAL;
 	count = min(claims->count, sub->ep.channel->config.held);
 	list = kvmalloc_array(count, sizeof(*list), GFP_KERNEL_ACCOUNT);
@@ -597,15 +612,12 @@ static long subscriber_claim(struct sluice_call *call)
 	ret = claim(sub, list, count);
 	if (ret > 0) {
 		claims->count = ret;
-		if (copy_to_user(u64_to_user_ptr(claims->claims), list,
-				 ret * sizeof(*list)) ||
-		    sluice_call_reply(call)) {
-			unclaim(sub, list, ret);
-			ret = -EFAULT;
-		}
+		ret = claims_reply(call, list, stride);
+		if (ret)
+			unclaim(sub, list, claims->count);
 	}
 	kvfree(list);
-	return min(ret, 0L);
+	return ret;
 }
 
 /*

@@ -210,11 +210,36 @@ static void claim_mark_ends(struct kunit *test)
 	}
 }
 
+static void claim_drop(struct kunit *test)
+{
+	struct claim_fixture *f = test->priv;
+	bool redelivered;
+	u64 p;
+
+	KUNIT_EXPECT_FALSE(test, sluice_claims_drop(&f->lane, false));
+	KUNIT_EXPECT_TRUE(test, sluice_claims_drop(&f->lane, true));
+	KUNIT_EXPECT_EQ(test, 1ULL, f->lane.done);
+	sluice_claims_take(&f->lane, true, &p, &redelivered);
+	sluice_claims_take(&f->lane, true, &p, &redelivered);
+	KUNIT_EXPECT_FALSE(test, sluice_claims_drop(&f->lane, true));
+	sluice_claims_return(&f->lane, 2, true);
+	KUNIT_EXPECT_FALSE(test, sluice_claims_drop(&f->lane, true));
+	sluice_claims_finish(&f->lane, 1);
+	KUNIT_EXPECT_TRUE(test, sluice_claims_drop(&f->lane, true));
+	KUNIT_EXPECT_EQ(test, 3ULL, f->lane.done);
+	KUNIT_EXPECT_EQ(test, 0U, f->lane.returned_count);
+	KUNIT_EXPECT_TRUE(test, sluice_claims_drop(&f->lane, true));
+	sluice_claims_take(&f->lane, true, &p, &redelivered);
+	KUNIT_EXPECT_EQ(test, 4ULL, p);
+	KUNIT_EXPECT_FALSE(test, redelivered);
+}
+
 static struct kunit_case claim_cases[] = {
 	KUNIT_CASE(claim_random),
 	KUNIT_CASE(claim_window),
 	KUNIT_CASE(claim_returned_first),
 	KUNIT_CASE(claim_mark_ends),
+	KUNIT_CASE(claim_drop),
 	{}
 };
 

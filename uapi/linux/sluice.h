@@ -159,12 +159,22 @@ struct sluice_stat {
 	struct sluice_config config;
 };
 
+/*
+ * Arrays of structures that may grow: the caller says how far its entries are
+ * apart, 0 for the size they had in the first edition of this ABI. What is
+ * beyond the kernel's structure is zeroed.
+ */
+#define SLUICE_STAT_SIZE_1	176
+#define SLUICE_CLAIM_SIZE_1	40
+
 /**
  * struct sluice_list - named channels the caller may open (SLUICE_IOC_LIST)
  * @entries: struct sluice_stat[@count]
  * @count: in: room there; out: entries written, 0 at the end
  * @after_len: bytes of @after; 0 starts from the beginning
  * @after: in: list names beyond this one, in byte order; out: the last one
+ * @entry_size: bytes from one entry to the next
+ * @resv: zero
  *
  * Names that exist during all of a listing are listed once.
  */
@@ -173,6 +183,8 @@ struct sluice_list {
 	__u32 count;
 	__u32 after_len;
 	__u8 after[SLUICE_NAME_MAX];
+	__u32 entry_size;
+	__u32 resv;
 };
 
 /**
@@ -447,7 +459,7 @@ struct sluice_claim {
  * struct sluice_claims - take messages from a queue (SLUICE_IOC_CLAIM)
  * @claims: struct sluice_claim[@count]
  * @count: in: at most so many; out: how many
- * @resv: zero
+ * @entry_size: bytes from one entry to the next
  *
  * First reads the pins for what was acknowledged. EAGAIN if there is nothing
  * to claim, ENOBUFS if the subscriber holds all it may.
@@ -455,14 +467,15 @@ struct sluice_claim {
 struct sluice_claims {
 	__aligned_u64 claims;
 	__u32 count;
-	__u32 resv;
+	__u32 entry_size;
 };
 
 /**
- * struct sluice_drop - give up the oldest unclaimed messages of a queue
+ * struct sluice_drop - give up the oldest messages of a queue
  * @count: in: at most so many; out: how many (SLUICE_IOC_DROP)
  * @resv: zero
  *
+ * Stops at one that is claimed: no room can be had before that is finished.
  * For publishers of a channel with SLUICE_DROP_OLDEST; of their own lane.
  */
 struct sluice_drop {
