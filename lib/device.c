@@ -49,7 +49,10 @@ static int list_visit(int fd, struct sluice_stat *entries,
 		      int (*visit)(const struct sluice_stat *stat, void *data),
 		      void *data)
 {
-	struct sluice_list list = { .entries = (uintptr_t)entries };
+	struct sluice_list list = {
+		.entries = (uintptr_t)entries,
+		.entry_size = sizeof(*entries),
+	};
 	int ret;
 
 	do {

@@ -95,6 +95,7 @@ static int op_claim(void *context, struct sluice_claim *claims,
 	struct sluice_claims call = {
 		.claims = (uintptr_t)claims,
 		.count = count,
+		.entry_size = sizeof(*claims),
 	};
 	int err = sl_call(subscriber->endpoint.fd, SLUICE_IOC_CLAIM, &call);
 
