@@ -12,14 +12,20 @@ set -euo pipefail
 # shellcheck source=selftests/qemu/suites.sh
 . "$QEMU_DIR/suites.sh"
 
-# check_to_tap SUITE STATUS <LOG - results of Check programs: one by one if they
-# were verbose, else as many as they counted.  Anything else that made the suite
-# fail, as a sanitizer or a compiler does, is one more failure.
+# check_to_tap SUITE STATUS <LOG - results of programs that print TAP, and of
+# Check programs: one by one if they were verbose, else as many as they counted.
+# Anything else that made the suite fail, as a sanitizer or a compiler does, is
+# one more failure.
 check_to_tap() {
 	awk -v suite="$1" -v status="$2" '
 	function result(bad, name) {
 		printf "%sok %d - %s: %s\n", bad ? "not " : "", ++n, suite, name
 		failed += bad
+	}
+	/^(not )?ok [0-9]+/ {
+		bad = /^not /
+		sub(/^(not )?ok [0-9]+[ -]*/, "")
+		result(bad, $0)
 	}
 	match($0, /^[^:]+:[0-9]+:[PFE]:/) {
 		split($0, f, ":")

@@ -51,7 +51,7 @@ accelerator() {
 	if grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo && [[ -w /dev/kvm ]]; then
 		printf '%s\n' -accel kvm -cpu host
 	else
-		printf '%s\n' -accel tcg,thread=multi -cpu max,-cx16
+		printf '%s\n' -accel tcg,thread=multi -cpu "max,-cx16"
 	fi
 }
 
@@ -87,13 +87,15 @@ qemu_disks() {
 	fi
 }
 
-# qemu_command INITRD CONSOLE PARAMETER... - one word a line.
+# qemu_command INITRD CONSOLE PARAMETER... - one word a line.  The older pc
+# machine computes its interrupt routing in a loop of ACPI code, which takes the
+# debug kernel half a minute to interpret; q35 has it in a table.
 qemu_command() {
 	local initrd=$1 console=$2
 	shift 2
 	echo qemu-system-x86_64
 	accelerator
-	printf '%s\n' -smp 2 -m "$MEM" -display none -monitor none -no-reboot \
+	printf '%s\n' -M q35 -smp 2 -m "$MEM" -display none -monitor none -no-reboot \
 		-nodefaults -serial "file:$console" \
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$initrd" \
 		-append "$(kernel_command_line "$@")"
