@@ -22,7 +22,6 @@
 
 void die_by_pipe(void)
 {
-	signal(SIGPIPE, SIG_DFL);
 	raise(SIGPIPE);
 }
 

@@ -262,7 +262,8 @@ static bool output_is_pipe(void)
 	       (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
-static void sleep_until_something(struct sub *sub, int timeout)
+/* Return: GO_ON, or a status if nobody reads our output any more. */
+static int sleep_until_something(struct sub *sub, int timeout)
 {
 	struct pollfd pfd[] = {
 		{ .fd = sluice_subscriber_fd(sub->subscriber),
@@ -271,8 +272,11 @@ static void sleep_until_something(struct sub *sub, int timeout)
 		{ .fd = !sub->command && output_is_pipe() ? STDOUT_FILENO : -1 },
 	};
 
-	if (poll(pfd, 2, timeout) > 0 && pfd[1].revents & (POLLERR | POLLHUP))
-		die_by_pipe();
+	if (poll(pfd, 2, timeout) <= 0 || !(pfd[1].revents & (POLLERR | POLLHUP)))
+		return GO_ON;
+	die_by_pipe();
+	complain("standard output", -EPIPE, "cannot write");
+	return STATUS_FAILURE;
 }
 
 /* Nothing to receive: end, or wait. */
@@ -298,8 +302,7 @@ static int idle(struct sub *sub)
 	}
 	if (alone && (timeout < 0 || timeout > LOOK_AGAIN_MS))
 		timeout = LOOK_AGAIN_MS;
-	sleep_until_something(sub, timeout);
-	return GO_ON;
+	return sleep_until_something(sub, timeout);
 }
 
 static int receive_failed(struct sub *sub, int error)

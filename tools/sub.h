@@ -95,7 +95,7 @@ struct sub {
  */
 int deliver(struct sub *sub, struct sluice_message *messages, size_t count);
 
-/* The reader of our standard output went away: end as a filter does. */
+/* The reader of our standard output went away: end as a filter does, if SIGPIPE may. */
 void die_by_pipe(void);
 
 #endif

@@ -10,11 +10,11 @@
 #include "demo.h"
 
 /*
- * 48 MiB of history are some seconds for a reader to die and come back, in an
- * emulator, before something is lost for good.
+ * As much history as there is room for: all that the slowest reader has not
+ * got yet is there for one that comes back.
  */
 #define SLOTS	256
-#define HISTORY	192
+#define HISTORY	(SLOTS - 1)
 
 struct sluice_way {
 	struct way way;
