@@ -73,7 +73,7 @@ timeout_scale() { is_debug_key "$KERNEL" && echo 4 || echo 1; }
 kernel_command_line() {
 	! is_debug_key "$KERNEL" || set -- slab_debug=F "$@"
 	echo "console=ttyS0 loglevel=8 panic=-1 oops=panic softlockup_panic=1" \
-		"hung_task_panic=1 watchdog_thresh=30 no_timer_check mitigations=off pci=noacpi" \
+		"hung_task_panic=1 watchdog_thresh=30 no_timer_check mitigations=off" \
 		"audit=0 $*"
 }
 
