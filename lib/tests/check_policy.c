@@ -480,45 +480,64 @@ START_TEST(entry_in_motion)
 END_TEST
 
 static struct fake_subscriber *joiner;
+static struct sluice_message joiners;
 static const struct sl_writer_ops *real_ops;
+static uint32_t turn;
 
-/* Joins in the middle of a reclaim: between the look at the table and F5. */
+/*
+ * While the publisher looks at the table, others come to places that it has
+ * looked at already: each look finds the one who came during the last. The third
+ * of them is promised every message, and has one before the fence.
+ */
 static int attach_and_join(void *context, uint32_t index, uint64_t generation,
 			   struct sl_cursor_view *view)
 {
 	int err = real_ops->attach(context, index, generation, view);
 
-	if (!joiner)
-		joiner = fake_subscribe(fake, 0, 0);
+	if (index != turn || joiner)
+		return err;
+	turn--;
+	fake_subscriber_dismiss(fake->subscribers[turn]);
+	if (turn > 2) {
+		fake_subscribe(fake, SLUICE_DROP_OLDEST, 0);
+		return err;
+	}
+	joiner = fake_subscribe(fake, SLUICE_BLOCK, 0);
+	ck_assert_uint_eq(joiner->reader.index, turn);
+	ck_assert_int_eq(get(joiner, &joiners), 0);
 	return err;
 }
 
-/* It must not lose what was published before, nor after: all is restored. */
-START_TEST(join_during_reclaim)
+START_TEST(join_between_look_and_fence)
 {
-	struct sluice_config config = { .history = 4 };
+	struct sluice_config config = { .history = 7 };
 	struct sl_writer_ops ops;
 	int wakes;
 
 	setup_with(&config);
-	for (uint32_t i = 0; i < 8; i++) {
-		ck_assert_int_eq(put(pub, i), 0);
-		ck_assert_int_eq(take(sub), i);
-	}
+	fake_subscriber_dismiss(sub);
+	for (int i = 0; i < 6; i++)
+		fake_subscribe(fake, SLUICE_DROP_OLDEST, 0);
+	for (uint32_t i = 0; i < 7; i++)
+		ck_assert_int_eq(put_long(pub, i, 576), 0);
 	real_ops = pub->writer.ops;
 	ops = *real_ops;
 	ops.attach = attach_and_join;
 	pub->writer.ops = &ops;
+	turn = 5;
 	joiner = NULL;
 	sl_members_head(&fake->members)->armed = 1;
 	wakes = fake->wakes;
-	ck_assert_int_eq(put(pub, 8), 0);
+	ck_assert_int_eq(put_long(pub, 7, 4096), -EAGAIN);
 	pub->writer.ops = real_ops;
-	ck_assert_int_gt(fake->wakes, wakes);
 	ck_assert_ptr_nonnull(joiner);
-	for (uint32_t i = 4; i <= 8; i++)
+	ck_assert_int_gt(fake->wakes, wakes);
+	ck_assert_uint_eq(*(unsigned char *)joiners.data, 0);
+	for (uint32_t i = 1; i < 7; i++)
 		ck_assert_int_eq(take(joiner), i);
 	ck_assert_uint_eq(joiner->reader.stats.lost, 0);
+	ck_assert_int_eq(put_long(pub, 7, 2048), 0);
+	ck_assert_uint_eq(*(unsigned char *)joiners.data, 0);
 	teardown();
 }
 END_TEST
@@ -606,7 +625,7 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, not_begun_holds);
 	tcase_add_test(tc, cursor_cannot_be_attached);
 	tcase_add_test(tc, entry_in_motion);
-	tcase_add_test(tc, join_during_reclaim);
+	tcase_add_test(tc, join_between_look_and_fence);
 	tcase_add_test(tc, joins_among_dropped_ones);
 	tcase_add_test(tc, begins_late);
 	suite_add_tcase(suite, tc);
