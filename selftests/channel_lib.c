@@ -334,6 +334,33 @@ TEST(batches)
 	sluice_channel_close(channel);
 }
 
+TEST(sent_by_copy)
+{
+	struct sluice_channel *channel = channel_with(NULL);
+	struct sluice_subscriber *subscriber = subscriber_of(channel);
+	struct sluice_publisher *publisher = publisher_of(channel);
+	struct sluice_message message;
+	static char big[(1 << 20) + 1];
+
+	EXPECT_EQ(0, sluice_publisher_send(publisher, "hello", 6, 77, 0));
+	EXPECT_EQ(0, sluice_publisher_send(publisher, NULL, 0, 78, 0));
+	EXPECT_EQ(-EMSGSIZE, sluice_publisher_send(publisher, big, sizeof(big),
+						   0, 0));
+	ASSERT_EQ(0, sluice_subscriber_try_receive(subscriber, &message));
+	EXPECT_EQ(77, message.type);
+	EXPECT_EQ(6, message.length);
+	EXPECT_STREQ("hello", message.data);
+	EXPECT_EQ(0, sluice_subscriber_release(subscriber, &message));
+	EXPECT_EQ(-EINVAL, sluice_subscriber_release(subscriber, &message));
+	ASSERT_EQ(0, sluice_subscriber_try_receive(subscriber, &message));
+	EXPECT_EQ(78, message.type);
+	EXPECT_EQ(0, message.length);
+	EXPECT_EQ(0, sluice_subscriber_release(subscriber, &message));
+	sluice_publisher_close(publisher);
+	sluice_subscriber_close(subscriber);
+	sluice_channel_close(channel);
+}
+
 /* Policies. */
 
 TEST(block)
