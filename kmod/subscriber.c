@@ -302,8 +302,21 @@ u64 sluice_subscriber_lag(struct sluice_subscriber *sub)
 	return lag;
 }
 
+/* Whether it says that it holds a message: of that it may want descriptors. */
+static bool lane_held(const struct sluice_subscriber *sub,
+		      const struct sluice_publisher *pub)
+{
+	u32 pin;
+
+	for (pin = 0; pin < sub->ep.channel->config.held; pin++)
+		if (READ_ONCE(sub->pins[pin]) >> 48 == pub->ep.index + 1)
+			return true;
+	return false;
+}
+
 /*
- * A publisher that left is due to those who have not read it to its end.
+ * A publisher that left is due to those who have not read it to its end, or
+ * hold something of it.
  */
 void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 				 struct sluice_publisher *pub)
@@ -313,7 +326,7 @@ void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 	lockdep_assert_held(&sub->ep.channel->lock);
 	if (sluice_is_queue(sub->ep.channel) || sub->ep.state != SLUICE_ACTIVE)
 		return;
-	if (!lane_readable(sub, pub))
+	if (!lane_readable(sub, pub) && !lane_held(sub, pub))
 		return;
 	__set_bit(index, sub->due);
 	pub->due++;
