@@ -62,11 +62,13 @@ static const struct extent extents[] = {
 	FIELD(sluice_stat, name_len, 60, 4),
 	FIELD(sluice_stat, name, 64, 64),
 	FIELD(sluice_stat, config, 128, 48),
-	WHOLE(sluice_list, 80),
+	WHOLE(sluice_list, 88),
 	FIELD(sluice_list, entries, 0, 8),
 	FIELD(sluice_list, count, 8, 4),
 	FIELD(sluice_list, after_len, 12, 4),
 	FIELD(sluice_list, after, 16, 64),
+	FIELD(sluice_list, entry_size, 80, 4),
+	FIELD(sluice_list, resv, 84, 4),
 	WHOLE(sluice_restrict, 8),
 	FIELD(sluice_restrict, access, 0, 4),
 	FIELD(sluice_restrict, resv, 4, 4),
@@ -158,7 +160,7 @@ static const struct extent extents[] = {
 	WHOLE(sluice_claims, 16),
 	FIELD(sluice_claims, claims, 0, 8),
 	FIELD(sluice_claims, count, 8, 4),
-	FIELD(sluice_claims, resv, 12, 4),
+	FIELD(sluice_claims, entry_size, 12, 4),
 	WHOLE(sluice_drop, 8),
 	FIELD(sluice_drop, count, 0, 4),
 	FIELD(sluice_drop, resv, 4, 4),
@@ -257,7 +259,7 @@ struct ioc {
 static const struct ioc iocs[] = {
 	IOC(INFO,	 0xc040b580, DEVICE),
 	IOC(OPEN,	 0xc090b581, DEVICE),
-	IOC(LIST,	 0xc050b582, DEVICE),
+	IOC(LIST,	 0xc058b582, DEVICE),
 	IOC(STAT,	 0xc0b0b590, CHANNEL | ENDPOINT),
 	IOC(PEER,	 0xc068b591, CHANNEL | ENDPOINT),
 	IOC(RESTRICT,	 0xc008b592, CHANNEL),
@@ -440,6 +442,22 @@ TEST_F(abi, shorter_info)
 		EXPECT_EQ(0xa5, buf[i]);
 }
 
+TEST_F(abi, shorter_list)
+{
+	struct sluice_list l = { .count = 1, .entry_size = ~0U, .resv = ~0U };
+	size_t size = offsetof(struct sluice_list, entry_size);
+	int fd = make_channel("abi-shorter", NULL);
+	struct sluice_stat st = { };
+
+	ASSERT_LE(0, fd);
+	l.entries = (uintptr_t)&st;
+	ASSERT_EQ(0, call(device(), _IOC(3, 0xB5, 0x82, size), &l));
+	EXPECT_EQ(1, l.count);
+	EXPECT_LT(0, st.name_len);
+	EXPECT_EQ(~0U, l.entry_size & l.resv);
+	close(fd);
+}
+
 TEST_F(abi, shorter_open)
 {
 	unsigned char buf[sizeof(struct sluice_open)] = { };
@@ -612,6 +630,31 @@ TEST(join_layouts)
 	EXPECT_LE(j.cursor.lanes_offset + 3 * sizeof(struct sluice_cursor_lane),
 		  j.cursor.pins_offset);
 	EXPECT_LE(j.cursor.pins_offset + j.cursor.pins * 8, j.cursor.size);
+}
+
+/* Entries of a future, longer structure: what is unknown is zero. */
+TEST(list_of_longer_entries)
+{
+	struct { struct sluice_stat st; unsigned char more[24]; } e[3];
+	struct sluice_list l = { .entries = (uintptr_t)e, .count = 3 };
+	int a = make_channel("abi-entry-a", NULL), i;
+	int b = make_channel("abi-entry-b", NULL);
+	size_t k;
+
+	ASSERT_LE(0, a);
+	ASSERT_LE(0, b);
+	memset(e, 0xa5, sizeof(e));
+	memcpy(l.after, "abi-entry", l.after_len = 9);
+	l.entry_size = sizeof(e[0]);
+	ASSERT_EQ(0, call(device(), SLUICE_IOC_LIST, &l));
+	ASSERT_LE(2, l.count);
+	EXPECT_EQ(stat_of(a).id, e[0].st.id);
+	EXPECT_EQ(stat_of(b).id, e[1].st.id);
+	for (i = 0; i < 2; i++)
+		for (k = 0; k < sizeof(e[i].more); k++)
+			EXPECT_EQ(0, e[i].more[k]);
+	if (l.count == 2)
+		EXPECT_EQ(0xa5, *(unsigned char *)&e[2]);
 }
 
 /* LIST pages through the names in byte order, each once. */

@@ -168,6 +168,12 @@ TEST_F(refused, list_fields)
 		x.after_len = SLUICE_NAME_MAX + 1);
 	REFUSED(EINVAL, device(), SLUICE_IOC_LIST, struct sluice_list, good,
 		x.count = 0);
+	REFUSED(EINVAL, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.resv = 1);
+	REFUSED(EINVAL, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.entry_size = SLUICE_STAT_SIZE_1 - 1);
+	REFUSED(EINVAL, device(), SLUICE_IOC_LIST, struct sluice_list, good,
+		x.entry_size = 1 << 20);
 	REFUSED(EFAULT, device(), SLUICE_IOC_LIST, struct sluice_list, good,
 		x.entries = 16);
 	REFUSED(EFAULT, device(), SLUICE_IOC_LIST, struct sluice_list, good,
@@ -413,7 +419,7 @@ TEST_F(refused, drop_and_claim_are_of_queues)
 	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, CLAIM, sluice_claims, claims);
 	ENDPOINT_REFUSED(EINVAL, PUBLISHER, DROP, sluice_drop, drop, x.resv = 1);
 	ENDPOINT_REFUSED(EINVAL, SUBSCRIBER, CLAIM, sluice_claims, claims,
-			 x.resv = 1);
+			 x.entry_size = 1);
 }
 
 TEST_F(refused, fds_fields)
@@ -464,6 +470,34 @@ TEST_F(refused, fd_take_fields)
 			 x.token = 77);
 }
 
+/* What one may do after it left: nothing but ask. */
+TEST_F(refused, after_it_left)
+{
+	struct sluice_attach a = { };
+	struct sluice_segment grow = { .size = 4096 };
+	__s32 fds[1] = { 0 };
+	struct sluice_fds f = { .fds = (uintptr_t)fds, .count = 1 };
+	struct sub s;
+	struct pub p;
+
+	pub_join(&p, self->channel);
+	sub_join(&s, self->channel);
+	must(munmap(p.ring, p.j.lane.size));
+	must(munmap(s.cursor, s.j.cursor.size));
+	REFUSED(ESHUTDOWN, s.fd, SLUICE_IOC_ATTACH, struct sluice_attach, a);
+	REFUSED(ESHUTDOWN, p.fd, SLUICE_IOC_ATTACH, struct sluice_attach, a);
+	EXPECT_EQ(-ESHUTDOWN, wait_until(s.fd, 0, 0));
+	EXPECT_EQ(-ESHUTDOWN, wait_until(p.fd, 0, 0));
+	EXPECT_EQ(-ESHUTDOWN, call(p.fd, SLUICE_IOC_ARM, NULL));
+	REFUSED(ESHUTDOWN, p.fd, SLUICE_IOC_GROW, struct sluice_segment, grow);
+	REFUSED(ESHUTDOWN, p.fd, SLUICE_IOC_FDS_ATTACH, struct sluice_fds, f);
+	EXPECT_EQ(1, stat_of(p.fd).publishers);
+	EXPECT_EQ(1, stat_of(s.fd).subscribers);
+	EXPECT_EQ(0, stat_of(s.fd).fds);
+	close(p.fd);
+	close(s.fd);
+}
+
 /*
  * Queues.
  */
@@ -504,7 +538,7 @@ TEST_F(queue, claim_fields)
 	REFUSED(EINVAL, fd, SLUICE_IOC_CLAIM, struct sluice_claims, good,
 		x.count = 0);
 	REFUSED(EINVAL, fd, SLUICE_IOC_CLAIM, struct sluice_claims, good,
-		x.resv = 1);
+		x.entry_size = SLUICE_CLAIM_SIZE_1 - 1);
 	ASSERT_TRUE(pub_try(&self->p, "a", 1, 0));
 	ASSERT_TRUE(pub_try(&self->p, "b", 1, 0));
 	ASSERT_TRUE(pub_try(&self->p, "c", 1, 0));

@@ -500,6 +500,7 @@ struct sub {
 	struct sluice_cursor_lane *lanes;
 	__u64 *pins;
 	struct sub_lane *in;
+	__u64 *ended;		/* by place: the generation last read to its end */
 	__u64 seen;		/* member_seen */
 	__u32 next;		/* lane to look at first */
 	__u64 lost, received;
@@ -530,6 +531,7 @@ static inline void sub_map(struct sub *s)
 	s->lanes = (void *)(p + s->j.cursor.lanes_offset);
 	s->pins = (void *)(p + s->j.cursor.pins_offset);
 	s->in = calloc(s->j.config.publishers, sizeof(*s->in));
+	s->ended = calloc(s->j.config.publishers, sizeof(*s->ended));
 }
 
 static inline void sub_unmap_lane(struct sub_lane *in)
@@ -552,6 +554,7 @@ static inline void sub_close(struct sub *s)
 	unmap(s->table.page, s->table.l.size);
 	close(s->fd);
 	free(s->in);
+	free(s->ended);
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
 }
@@ -618,6 +621,7 @@ static inline void sub_end(struct sub *s, __u32 i)
 
 	int ret;
 
+	s->ended[i] = s->in[i].generation;
 	store_release(&s->lanes[i].generation, 0);
 	sub_unmap_lane(&s->in[i]);
 	/* One that was read to its end when its publisher left is gone already. */
@@ -636,7 +640,8 @@ static inline void sub_look(struct sub *s)
 	for (i = 0; i < s->j.config.publishers; i++) {
 		struct sluice_member m = table_read(&s->table, SLUICE_PUBLISHER, i);
 
-		if (m.state == SLUICE_FREE || m.generation == s->in[i].generation)
+		if (m.state == SLUICE_FREE || m.generation == s->ended[i] ||
+		    m.generation == s->in[i].generation)
 			continue;
 		if (s->in[i].generation)
 			sub_end(s, i);

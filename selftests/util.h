@@ -101,14 +101,15 @@ static inline void sleep_us(unsigned int us)
 })
 
 /*
- * How often to repeat: @normal times the environment's SLUICE_SCALE, a decimal
- * fraction (0.1 on a slow debug kernel, 10 for a long run), at least @least.
+ * How often to repeat: @normal divided by the environment's SLUICE_SCALE, which
+ * says how slow the machine is (20 with every checker on; 0.2 makes a long
+ * run), at least @least.
  */
 static inline unsigned long scaled(unsigned long normal, unsigned long least)
 {
 	const char *env = getenv("SLUICE_SCALE");
 	double scale = env ? strtod(env, NULL) : 1;
-	unsigned long n = normal * (scale > 0 ? scale : 1);
+	unsigned long n = normal / (scale > 0 ? scale : 1);
 
 	return n > least ? n : least;
 }
