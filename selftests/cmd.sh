@@ -149,7 +149,7 @@ sh -c 'echo $$ >publisher; exec sluice pub --wait 1 --type 7 way' <lines && wait
 	grep -qx "one:$(cat publisher):0:7:0:3:0:0:way" out && grep -qx "last:.*:3:4:0:0:way" out
 ok "a command knows its message and who sent it"
 
-sluice sub --create way -- true >out 2>err & pid=$!
+sluice sub --create --pool 4M way -- true >out 2>err & pid=$!
 sluice pub --wait 1 --block 1M --pool 4M way <random && wait $pid
 ok "a command need not read its message"
 
@@ -211,6 +211,13 @@ until_true members way messages 10
 sleep 0.3
 kill -0 $pid && sluice sub way >out && wait $pid && sort -n out | cmp - ten
 ok "queue: the publisher lingers until everything is taken"
+
+for history in 0 8; do
+	sluice sub --create --history $history way -- sh -c 'sleep 0.2; cat >>out; echo >>out' 2>err & pid=$!
+	sluice pub --wait 1 --history $history --linger way <lines && cmp out lines.expected
+	ok "broadcast: --linger until everything is read, history $history"
+	wait $pid
+done
 
 exits 4 sluice pub --pattern queue --timeout 0.3 way <ten 2>err && grep -q "not everything was read" err
 ok "queue: it lingers as long as --timeout"
@@ -315,6 +322,7 @@ exits 1 sluice sub nothing 2>err && grep -q "no such channel (--create makes it)
 ok "sub of nothing"
 
 command sluice sub --create --mode 0640 --group media 'nämé x' >out 2>err & pid=$!
+until_true members 'nämé x' mode 0640
 rm -f idle
 mkfifo idle
 command sluice pub --wait 1 'nämé x' <idle & publisher=$!

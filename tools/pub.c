@@ -244,24 +244,40 @@ static int feed_all(struct pub *pub)
 	return status;
 }
 
+static int has_unread(const struct sluice_peer *peer, void *data)
+{
+	(void)data;
+	return peer->state == SLUICE_ACTIVE && (peer->lag || peer->held);
+}
+
 /*
  * The kernel keeps the place of a publisher that left until its messages are
- * read, and nothing tells when that is over: look now and then.
+ * read; but history is kept for those to come, too, so then it is asked who
+ * lags.
  */
+static bool is_read(struct sluice_channel *channel, uint32_t index,
+		    uint64_t generation)
+{
+	struct sluice_peer peer;
+
+	if (sluice_channel_config(channel)->history)
+		return sluice_channel_peers(channel, SLUICE_SUBSCRIBER,
+					    has_unread, NULL) <= 0;
+	return sluice_channel_peer(channel, SLUICE_PUBLISHER, index, generation,
+				   &peer, sizeof(peer)) < 0;
+}
+
+/* Nothing tells when everything is read: look now and then. */
 static int linger(struct pub *pub, struct sluice_channel *channel)
 {
 	uint32_t index = sluice_publisher_index(pub->publisher);
 	uint64_t generation = sluice_publisher_generation(pub->publisher);
 	int64_t deadline = pub_deadline(pub);
 	struct timespec pause = { .tv_nsec = 1000000 };
-	struct sluice_peer peer;
 
 	sluice_publisher_close(pub->publisher);
 	pub->publisher = NULL;
-	while (!caught_signal()) {
-		if (sluice_channel_peer(channel, SLUICE_PUBLISHER, index, generation,
-					&peer, sizeof(peer)))
-			return STATUS_OK;
+	while (!caught_signal() && !is_read(channel, index, generation)) {
 		if (now() >= deadline) {
 			complain(pub->channel.name, 0, "timed out: not everything was read");
 			return STATUS_TIMEOUT;
