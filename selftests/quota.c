@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a user may have, and who pays: limits per user and per channel give
+ * clear errors and are given back; memory is charged to the publisher's cgroup.
+ */
+#include "traffic.h"
+
+#include <sys/eventfd.h>
+
+#define PARAMETERS	"/sys/module/sluice/parameters/"
+#define USER		3300
+#define OTHER		3301
+
+/* Sets a parameter for one test; the fixture sets it back. */
+struct parameter {
+	const char *name;
+	char old[32];
+};
+
+FIXTURE(quota) {
+	struct parameter set[4];
+	int n;
+};
+
+FIXTURE_SETUP(quota)
+{
+	if (geteuid() || access(PARAMETERS, X_OK))
+		SKIP(return, "needs root and " PARAMETERS);
+	device();
+}
+
+static void parameter_path(char *path, size_t size, const char *name)
+{
+	snprintf(path, size, PARAMETERS "%s", name);
+}
+
+FIXTURE_TEARDOWN_PARENT(quota)
+{
+	char path[96];
+
+	while (self->n-- > 0) {
+		parameter_path(path, sizeof(path), self->set[self->n].name);
+		write_file(path, self->set[self->n].old);
+	}
+}
+
+static void set(FIXTURE_DATA(quota) *self, const char *name, long long value)
+{
+	struct parameter *p = &self->set[self->n];
+	char path[96], text[32];
+
+	parameter_path(path, sizeof(path), name);
+	p->name = name;
+	snprintf(p->old, sizeof(p->old), "%lld", read_number(path, 0));
+	self->n++;
+	snprintf(text, sizeof(text), "%lld", value);
+	write_file(path, text);
+}
+
+/* A child that is user @uid. */
+static pid_t user(uid_t uid)
+{
+	pid_t pid = child();
+
+	if (!pid)
+		become(uid, uid, NULL, 0);
+	return pid;
+}
+
+static void channels_to_the_limit(int limit)
+{
+	int fd[16], i;
+
+	for (i = 0; i < limit; i++)
+		fd[i] = must(make_channel(NULL, NULL));
+	check(make_channel(NULL, NULL) == -EDQUOT);
+	check(make_channel("over", NULL) == -EDQUOT);
+	check(open_channel("over", RW) == -ENOENT);
+	close(fd[0]);
+	fd[0] = must(make_channel(NULL, NULL));
+	check(make_channel(NULL, NULL) == -EDQUOT);
+}
+
+TEST_F(quota, channels)
+{
+	pid_t pid, other;
+
+	set(self, "user_channels", 5);
+	pid = user(USER);
+	if (!pid) {
+		channels_to_the_limit(5);
+		other = must(fork());
+		if (!other) {
+			check(make_channel(NULL, NULL) == -EDQUOT);
+			_exit(0);	/* one account for all his processes */
+		}
+		_exit(reap(other));
+	}
+	EXPECT_EQ(0, reap(pid));
+	/* His processes are gone: all of it is his again. Others never paid. */
+	pid = user(USER);
+	if (!pid) {
+		channels_to_the_limit(5);
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid));
+	pid = user(OTHER);
+	if (!pid)
+		_exit(make_channel(NULL, NULL) < 0);
+	EXPECT_EQ(0, reap(pid));
+}
+
+TEST_F(quota, accounts_are_apart)
+{
+	struct step full = step_make(), go = step_make();
+	pid_t pid, other;
+
+	set(self, "user_channels", 3);
+	pid = user(USER);
+	if (!pid) {
+		channels_to_the_limit(3);
+		step_say(&full);
+		step_hear(&go);
+		_exit(0);
+	}
+	step_hear(&full);
+	other = user(OTHER);
+	if (!other) {
+		channels_to_the_limit(3);
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(other));
+	step_say(&go);
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* A user namespace is no way to have more. */
+TEST_F(quota, not_by_user_namespaces)
+{
+	pid_t pid;
+	int ret;
+
+	set(self, "user_channels", 4);
+	pid = user(USER);
+	if (!pid) {
+		must(make_channel(NULL, NULL));
+		must(make_channel(NULL, NULL));
+		if (enter_userns(0))
+			_exit(KSFT_SKIP);
+		must(make_channel(NULL, NULL));
+		must(make_channel(NULL, NULL));
+		check(make_channel(NULL, NULL) == -EDQUOT);
+		_exit(0);
+	}
+	ret = reap(pid);
+	if (ret == KSFT_SKIP)
+		SKIP(return, "no user namespaces for users here");
+	EXPECT_EQ(0, ret);
+}
+
+TEST_F(quota, endpoints)
+{
+	pid_t pid;
+
+	set(self, "user_endpoints", 3);
+	pid = user(USER);
+	if (!pid) {
+		int ch = must(make_channel(NULL, NULL));
+		int a = must(join_role(ch, SLUICE_PUBLISHER));
+
+		must(join_role(ch, SLUICE_SUBSCRIBER));
+		must(join_role(ch, SLUICE_SUBSCRIBER));
+		check(join_role(ch, SLUICE_SUBSCRIBER) == -EDQUOT);
+		check(join_role(ch, SLUICE_PUBLISHER) == -EDQUOT);
+		check(stat_of(ch).publishers == 1);
+		close(a);
+		must(join_role(ch, SLUICE_PUBLISHER));
+		check(join_role(ch, SLUICE_PUBLISHER) == -EDQUOT);
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid));
+}
+
+TEST_F(quota, bytes)
+{
+	pid_t pid;
+
+	set(self, "user_bytes", 4 << 20);
+	pid = user(USER);
+	if (!pid) {
+		struct sluice_config cfg = {
+			.pool = 1 << 20, .pool_limit = 16 << 20,
+		};
+		struct sluice_segment grow = { .size = 2 << 20 };
+		int ch = must(make_channel(NULL, &cfg)), a, b;
+
+		a = must(join_role(ch, SLUICE_PUBLISHER));
+		must(call(a, SLUICE_IOC_GROW, &grow));
+		grow = (struct sluice_segment){ .size = 1 << 20 };
+		check(call(a, SLUICE_IOC_GROW, &grow) == -EDQUOT);
+		b = join_role(ch, SLUICE_PUBLISHER);
+		check(b == -EDQUOT);
+		check(stat_of(ch).pool == 3 << 20);
+		close(a);
+		a = must(join_role(ch, SLUICE_PUBLISHER));
+		b = must(join_role(ch, SLUICE_PUBLISHER));
+		must(join_role(ch, SLUICE_PUBLISHER));
+		check(join_role(ch, SLUICE_PUBLISHER) == -EDQUOT);
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid));
+}
+
+/*
+ * Who keeps the memory of one that is gone pays for it, not the one gone: a
+ * reader cannot use up the publisher's quota.
+ */
+TEST_F(quota, kept_by_a_reader)
+{
+	struct step kept = step_make(), go = step_make();
+	struct sluice_config cfg = { .pool = 1 << 20 };
+	pid_t pid, reader;
+	int ch, i;
+
+	set(self, "user_bytes", 3 << 20);
+	ch = must(make_channel(NULL, &cfg));
+	reader = user(OTHER);
+	if (!reader) {
+		for (i = 0; i < 2; i++) {
+			struct sluice_attach a = { };
+			struct sluice_segment seg = { };
+			struct sub s;
+
+			step_hear(&go);
+			sub_join(&s, ch);
+			must(call(s.fd, SLUICE_IOC_ATTACH, &a));
+			seg.generation = a.generation;
+			must(call(s.fd, SLUICE_IOC_SEGMENT, &seg));
+			map_area(s.fd, seg.offset, seg.size, PROT_READ);
+			/* The mapping stays; so does this descriptor, over. */
+			must(munmap(s.cursor, s.j.cursor.size));
+			step_say(&kept);
+		}
+		pause();
+	}
+	for (i = 0; i < 2; i++) {
+		pid = user(USER);
+		if (!pid) {
+			must(join_role(ch, SLUICE_PUBLISHER));
+			step_say(&go);
+			step_hear(&kept);
+			_exit(0);
+		}
+		ASSERT_EQ(0, reap(pid));
+	}
+	/* 2 MiB are kept; the publisher can have his 2 MiB and more all the same. */
+	pid = user(USER);
+	if (!pid) {
+		must(join_role(ch, SLUICE_PUBLISHER));
+		must(join_role(ch, SLUICE_PUBLISHER));
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid)) TH_LOG("he pays for what another keeps");
+	kill_and_reap(reader);
+}
+
+TEST_F(quota, files_in_flight)
+{
+	pid_t pid;
+
+	set(self, "user_fds", 3);
+	pid = user(USER);
+	if (!pid) {
+		int ch = must(make_channel(NULL, NULL));
+		int p = must(join_role(ch, SLUICE_PUBLISHER));
+		__s32 fds[4] = { p, p, p, p }, i;
+		struct sluice_fds f = { .fds = (uintptr_t)fds, .count = 2 };
+		__u64 first;
+
+		for (i = 0; i < 4; i++)
+			fds[i] = must(eventfd(0, EFD_CLOEXEC));
+		must(call(p, SLUICE_IOC_FDS_ATTACH, &f));
+		first = f.token;
+		f.token = 0;
+		check(call(p, SLUICE_IOC_FDS_ATTACH, &f) == -ETOOMANYREFS);
+		check(stat_of(ch).fds == 2);
+		f = (struct sluice_fds){ .token = first, .count = 1 };
+		must(call(p, SLUICE_IOC_FDS_RELEASE, &f));
+		f = (struct sluice_fds){ .fds = (uintptr_t)fds, .count = 2 };
+		must(call(p, SLUICE_IOC_FDS_ATTACH, &f));
+		check(stat_of(ch).fds == 3);
+		close(p);
+		p = must(join_role(ch, SLUICE_PUBLISHER));
+		f = (struct sluice_fds){ .fds = (uintptr_t)fds, .count = 3 };
+		must(call(p, SLUICE_IOC_FDS_ATTACH, &f));
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid));
+}
+
+/* What one channel may be made with; INFO tells the limits in force. */
+TEST_F(quota, of_a_channel)
+{
+	struct sluice_info info = { };
+	struct sluice_config cfg;
+
+	set(self, "channel_slots", 512);
+	set(self, "channel_publishers", 8);
+	set(self, "channel_held", 4);
+	set(self, "channel_pool", 1 << 16);
+	ASSERT_EQ(0, call(device(), SLUICE_IOC_INFO, &info));
+	EXPECT_EQ(512, info.slots_max);
+	EXPECT_EQ(8, info.publishers_max);
+	EXPECT_EQ(4, info.held_max);
+	EXPECT_EQ(1 << 16, info.pool_max);
+	cfg = (struct sluice_config){ .pool = 1 << 16, .slots = 512 };
+	EXPECT_LE(0, make_channel(NULL, &cfg)) TH_LOG("defaults shrink with limits");
+	cfg.slots = 1024;
+	EXPECT_EQ(-EINVAL, make_channel(NULL, &cfg));
+	cfg = (struct sluice_config){ .pool = 1 << 16, .publishers = 9 };
+	EXPECT_EQ(-EINVAL, make_channel(NULL, &cfg));
+	cfg = (struct sluice_config){ .pool = 1 << 16, .held = 5 };
+	EXPECT_EQ(-EINVAL, make_channel(NULL, &cfg));
+	cfg = (struct sluice_config){ .pool = 1 << 17 };
+	EXPECT_EQ(-EINVAL, make_channel(NULL, &cfg));
+}
+
+/*
+ * Memory cgroups (v2).
+ */
+#define CGROUPS	"/tmp/sluice-quota-cgroups"
+
+FIXTURE(memcg) {
+	bool mounted;
+};
+
+static bool cgroup_make(const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), CGROUPS "/%s", name);
+	return !mkdir(path, 0755) || errno == EEXIST;
+}
+
+static bool cgroups_mount(void)
+{
+	int fd;
+
+	mkdir(CGROUPS, 0755);
+	if (mount("none", CGROUPS, "cgroup2", 0, NULL))
+		return false;
+	fd = open(CGROUPS "/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "+memory", 7) != 7) {
+		umount(CGROUPS);
+		return false;
+	}
+	close(fd);
+	return cgroup_make("publisher") && cgroup_make("subscriber");
+}
+
+FIXTURE_SETUP(memcg)
+{
+	device();
+	self->mounted = !geteuid() && cgroups_mount();
+	if (!self->mounted)
+		SKIP(return, "no memory controller of cgroup v2 (errno %d)", errno);
+}
+
+FIXTURE_TEARDOWN_PARENT(memcg)
+{
+	if (!self->mounted)
+		return;
+	until(!rmdir(CGROUPS "/publisher"));
+	until(!rmdir(CGROUPS "/subscriber"));
+	umount(CGROUPS);
+	rmdir(CGROUPS);
+}
+
+static void enter_cgroup(const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), CGROUPS "/%s/cgroup.procs", name);
+	write_file(path, "0");
+}
+
+/* Bytes of @key in memory.stat. */
+static long long memory_stat(const char *cgroup, const char *key)
+{
+	char path[96], line[128];
+	long long value = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), CGROUPS "/%s/memory.stat", cgroup);
+	f = fopen(path, "re");
+	check(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ' ')
+			value = atoll(line + strlen(key));
+	fclose(f);
+	return value;
+}
+
+#define POOL	(4LL << 20)
+
+/* A publisher that touches nothing of its pool, and its subscriber all of it. */
+TEST_F(memcg, publisher_pays)
+{
+	struct step joined = step_make(), touched = step_make(), go = step_make();
+	struct sluice_config cfg = { .pool = POOL, .slots = 1 << 12 };
+	long long shmem, ring;
+	int ch = make_channel(NULL, &cfg);
+	pid_t pub, sub;
+
+	ASSERT_LE(0, ch);
+	ring = memory_stat("publisher", "vmalloc");
+	pub = child();
+	if (!pub) {
+		struct pub p;
+
+		enter_cgroup("publisher");
+		pub_join(&p, ch);
+		step_say(&joined);
+		step_hear(&go);
+		_exit(0);
+	}
+	step_hear(&joined);
+	shmem = memory_stat("publisher", "shmem");
+	if (ring >= 0)
+		EXPECT_LE(ring + (64 << 12),
+			  memory_stat("publisher", "vmalloc"))
+			TH_LOG("the ring is the publisher's");
+	sub = child();
+	if (!sub) {
+		const volatile unsigned char *pool;
+		struct sub s;
+		long i;
+
+		enter_cgroup("subscriber");
+		sub_join(&s, ch);
+		pool = sub_segment(&s, 0, 0);
+		for (i = 0; i < POOL; i += 4096)
+			(void)pool[i];
+		step_say(&touched);
+		step_hear(&go);
+		_exit(0);
+	}
+	step_hear(&touched);
+	/* The counters are kept per CPU and summed up every two seconds. */
+	EXPECT_TRUE(until(memory_stat("publisher", "shmem") >= shmem + POOL))
+		TH_LOG("shmem %lld -> %lld", shmem,
+		       memory_stat("publisher", "shmem"));
+	EXPECT_GT(POOL / 2, memory_stat("subscriber", "shmem"))
+		TH_LOG("who only reads pays");
+	step_say(&go);
+	step_say(&go);
+	EXPECT_EQ(0, reap(pub));
+	EXPECT_EQ(0, reap(sub));
+	EXPECT_TRUE(until(memory_stat("publisher", "shmem") <= shmem))
+		TH_LOG("not given back");
+}
+
+TEST_HARNESS_MAIN
