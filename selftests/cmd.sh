@@ -237,6 +237,29 @@ kill -HUP $pid
 exits 129 wait $pid && has signal 1 <summary
 ok "SIGHUP: the summary, then death by the signal"
 
+mkfifo killed
+command sluice pub --history 9 way <killed & publisher=$!
+exec 5>killed
+cat ten >&5
+until_true members way messages 10
+kill -KILL $publisher
+command sluice sub --create --stay --timeout 1 way >out 2>/dev/null
+exec 5>&-
+wait $publisher 2>/dev/null
+[ ! -s out ]
+ok "a killed publisher takes its channel along"
+
+command sluice sub --create --verbose way >out 2>err & pid=$!
+command sluice pub --wait 1 way <killed & publisher=$!
+exec 5>killed
+cat ten >&5
+until_true members way messages 10
+kill -KILL $publisher
+wait $pid && cmp out ten && grep -q "publisher $publisher left (killed)" err
+ok "what a killed publisher sent is read, and its end told"
+exec 5>&-
+wait $publisher 2>/dev/null
+
 exits 130 timeout -s INT 1 sluice sub --create way >out 2>err
 ok "SIGINT kills sub"
 
