@@ -20,7 +20,8 @@
 #define POOL		(4u << 20)
 #define IN_FLIGHT	256
 #define ASIDE		64
-#define ROUNDS		2000000
+#define ROUNDS		1000000
+#define REPEATS		7
 #define LIVE_MAX	65536
 
 /* An allocator under test; a block is any number but NONE. */
@@ -203,7 +204,7 @@ static double flight(const struct allocator *a, uint64_t (*length)(void),
 		     bool hold)
 {
 	static uint64_t live[IN_FLIGHT], aside[ASIDE];
-	double start, spent = 0;
+	double start, spent;
 
 	seed = 1;
 	a->init();
@@ -267,6 +268,21 @@ static double usable(const struct allocator *a)
 	return 100.0 * sum / 200 / POOL;
 }
 
+/* The best of several: whatever else the machine does only adds. */
+static double best(const struct allocator *a, uint64_t (*length)(void),
+		   bool hold)
+{
+	double least = flight(a, length, hold);
+
+	for (int i = 1; i < REPEATS && least >= 0; i++) {
+		double ns = flight(a, length, hold);
+
+		if (ns < least)
+			least = ns;
+	}
+	return least;
+}
+
 static void print_ns(double ns)
 {
 	if (ns < 0)
@@ -287,12 +303,12 @@ int main(void)
 		const struct allocator *a = &allocators[i];
 
 		printf("%-22s", a->name);
-		print_ns(flight(a, fixed_64, false));
-		print_ns(flight(a, mixed, false));
+		print_ns(best(a, fixed_64, false));
+		print_ns(best(a, mixed, false));
 		if (a->in_order)
 			printf("%12s", "cannot");
 		else
-			print_ns(flight(a, mixed, true));
+			print_ns(best(a, mixed, true));
 		if (a->bounded && !a->in_order)
 			printf("%11.1f%%", usable(a));
 		printf("\n");
