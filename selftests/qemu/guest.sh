@@ -174,11 +174,11 @@ setting() {
 	sed -nE "s|^[[:space:]]*[/*#]+[[:space:]]*$1:[[:space:]]*([^*]*[^*[:space:]]).*|\1|p" "$2" | head -n 1
 }
 
+# test_source FILE - where a test's settings are written.
 test_source() {
-	local file
-	for file in "$TOP_DIR/selftests/${1#compat32_}.c" "$TESTS_DIR/$1"; do
-		[[ ! -f $file ]] || { echo "$file"; return; }
-	done
+	local name=${1##*/} source
+	source=$TOP_DIR/selftests/${name#compat32_}.c
+	if [[ $name != *.sh && -f $source ]]; then echo "$source"; else echo "$1"; fi
 }
 
 stage_tests() {
@@ -189,7 +189,7 @@ stage_tests() {
 		[[ $name != *.sh || -e $file ]] || file=$TOP_DIR/selftests/$name
 		[[ -x $file ]] || die "no such selftest: $name (looked in $TESTS_DIR)"
 		image_add_program "$STAGE" "$file" "/selftests/$name"
-		source=$(test_source "$name")
+		source=$(test_source "$file")
 		seconds=$(setting timeout "$source")
 		echo "$name $((${seconds:-120} * $(timeout_scale)))" >>"$STAGE/sluice/tests"
 		for word in $(setting needs "$source"); do
