@@ -102,6 +102,11 @@ static pid_t start(char **argv, int *fds, int n)
 	if (pid < 0)
 		die("relay: fork");
 	if (pid == 0) {
+		sigset_t none;
+
+		/* A shell waits with the mask it inherits. */
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
 		setsid();
 		for (int i = 0; i < n; i++)
 			dup2(ends[i][1], i + 1);
