@@ -43,11 +43,11 @@ def tap_results(lines):
 
 
 def plan_error(lines):
-    """A root plan promises a number of root results."""
+    """Root plans promise root results; of KUnit each suite has its own."""
     plans = [int(m[2]) for m in map(PLAN.match, lines) if m and not m[1]]
     count = sum(1 for m in map(RESULT.match, lines) if m and not m[1])
-    if plans and plans[0] != count:
-        return f"planned {plans[0]} results, gave {count}"
+    if plans and sum(plans) != count:
+        return f"planned {sum(plans)} results, gave {count}"
     return None
 
 
