@@ -38,9 +38,6 @@
 #define NSEC_PER_SEC		1000000000LL
 #define NSEC_PER_MSEC		1000000LL
 
-/* How long anything that should happen at once may take. */
-#define PATIENCE_MS		5000
-
 #define RW			(SLUICE_READ | SLUICE_WRITE)
 #define ARRAY(a)		(sizeof(a) / sizeof((a)[0]))
 
@@ -90,6 +87,18 @@ static inline void sleep_us(unsigned int us)
 		;
 }
 
+/* How slow the machine is, by the environment's SLUICE_SCALE; 1 is normal. */
+static inline double slowness(void)
+{
+	const char *env = getenv("SLUICE_SCALE");
+	double scale = env ? strtod(env, NULL) : 1;
+
+	return scale > 0 ? scale : 1;
+}
+
+/* How long anything that should happen at once may take. */
+#define PATIENCE_MS		(slowness() > 1 ? 20000 : 5000)
+
 /* Whether @cond comes true within PATIENCE_MS. */
 #define until(cond) ({							\
 	__s64 until_end = in_ms(PATIENCE_MS);				\
@@ -101,15 +110,12 @@ static inline void sleep_us(unsigned int us)
 })
 
 /*
- * How often to repeat: @normal divided by the environment's SLUICE_SCALE, which
- * says how slow the machine is (20 with every checker on; 0.2 makes a long
- * run), at least @least.
+ * How often to repeat: @normal divided by SLUICE_SCALE (20 with every checker
+ * on; 0.2 makes a long run), at least @least.
  */
 static inline unsigned long scaled(unsigned long normal, unsigned long least)
 {
-	const char *env = getenv("SLUICE_SCALE");
-	double scale = env ? strtod(env, NULL) : 1;
-	unsigned long n = normal / (scale > 0 ? scale : 1);
+	unsigned long n = normal / slowness();
 
 	return n > least ? n : least;
 }
