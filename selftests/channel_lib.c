@@ -714,14 +714,15 @@ TEST(descriptors)
 	EXPECT_EQ(0, sluice_subscriber_peer(subscriber, &message, &peer,
 					    sizeof(peer)));
 	EXPECT_EQ(pid, peer.pid);
-	fd = sluice_subscriber_receive_fd(subscriber, &message, 0);
-	EXPECT_LE(0, fd);
-	close(fd);
 	fd = sluice_subscriber_receive_fd(subscriber, &message, 1);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(5, write(fd, "hello", 5));
 	EXPECT_EQ(0, reap(pid));
+	/* The sender is gone, the message is not. */
 	EXPECT_EQ(-EPIPE, take(subscriber, in_ms(PATIENCE_MS)));
+	close(fd);
+	fd = sluice_subscriber_receive_fd(subscriber, &message, 0);
+	EXPECT_LE(0, fd);
 	close(fd);
 	EXPECT_EQ(-EINVAL, sluice_subscriber_receive_fd(subscriber, &message,
 							2));

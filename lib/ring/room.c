@@ -107,7 +107,10 @@ static void peer_lied(struct sl_writer *writer, uint32_t index)
 			 sl_roster_seen(&writer->roster));
 }
 
-/* How far a subscriber has read: false if it has not begun this lane. */
+/*
+ * How far a subscriber has read: false if it has not begun this lane. But one
+ * that was there before this publisher will begin at its first message.
+ */
 static bool peer_head(struct sl_writer *writer, uint32_t index, uint64_t *head)
 {
 	struct sl_peer *peer = &writer->peers[index];
@@ -116,8 +119,10 @@ static bool peer_head(struct sl_writer *writer, uint32_t index, uint64_t *head)
 	if (!peer->cursor.area.base)
 		return false;
 	lane = sl_cursor_lane(&peer->cursor, writer->index);
-	if (sl_load_acquire(&lane->generation) != writer->generation) /* A2 */
-		return false;
+	if (sl_load_acquire(&lane->generation) != writer->generation) { /* A2 */
+		*head = writer->tail;
+		return peer->who.generation < writer->generation;
+	}
 	*head = sl_load_acquire(&lane->head);			/* A2 */
 	if (*head > writer->head) {
 		peer_lied(writer, index);

@@ -233,6 +233,27 @@ START_TEST(evict_the_unread)
 }
 END_TEST
 
+/* It was there before the publisher, and has not looked since. */
+START_TEST(laggards_that_never_began)
+{
+	struct sluice_config config = { .policy = SLUICE_EVICT };
+	struct fake_publisher *late;
+	struct fake_subscriber *dropper;
+
+	setup_with(&config);
+	dropper = fake_subscribe(fake, SLUICE_DROP_OLDEST, 0);
+	late = fake_publish(fake);
+	for (uint32_t i = 0; i < 20; i++)
+		ck_assert_int_eq(put(late, i), 0);
+	ck_assert_int_eq(fake->evictions, 1);
+	ck_assert_int_eq(take(sub), -ECONNABORTED);
+	ck_assert_uint_eq(late->writer.stats.dropped, 12);
+	ck_assert_int_eq(take(dropper), 12);
+	ck_assert_uint_eq(dropper->reader.stats.lost, 12);
+	teardown();
+}
+END_TEST
+
 /* What it holds may be overwritten: it is told when it releases. */
 START_TEST(evict_the_holder)
 {
@@ -612,6 +633,7 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, ended_tells_of_the_last_losses);
 	tcase_add_test(tc, block_among_droppers);
 	tcase_add_test(tc, evict_the_unread);
+	tcase_add_test(tc, laggards_that_never_began);
 	tcase_add_test(tc, evict_the_holder);
 	tcase_add_test(tc, evict_is_refused);
 	tcase_add_test(tc, history_for_a_late_joiner);
