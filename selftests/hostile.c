@@ -17,9 +17,13 @@
 
 #define LENGTH	300
 
+/* What each hostile one does at least before it is killed. */
+#define ACTS	40
+
 /* What the innocent ones have done, for all to see. */
 struct progress {
 	unsigned long sent, received, foreign, lies;
+	unsigned long acts[2];	/* of the hostile ones, in this round */
 	__u64 generation;
 };
 
@@ -272,7 +276,7 @@ static void *map_own(int fd, __u64 offset, __u64 size)
 	return p;
 }
 
-static void hostile_publisher(int ch, __u64 seed)
+static void hostile_publisher(int ch, __u64 seed, unsigned long *acts)
 {
 	struct sluice_segment seg = { };
 	struct prey ring, pool;
@@ -295,11 +299,12 @@ static void hostile_publisher(int ch, __u64 seed)
 		if (random_next(&seed) % 4 == 0)
 			scribble(&ring, &seed);
 		call_anything(fd, &ring, &seed);
+		__atomic_add_fetch(acts, 1, __ATOMIC_RELAXED);
 		usleep(random_next(&seed) % 500);
 	}
 }
 
-static void hostile_subscriber(int ch, __u64 seed)
+static void hostile_subscriber(int ch, __u64 seed, unsigned long *acts)
 {
 	struct sluice_join j;
 	struct prey cursor;
@@ -312,19 +317,21 @@ static void hostile_subscriber(int ch, __u64 seed)
 		scribble(&cursor, &seed);
 		call_anything(fd, &cursor, &seed);
 		wake(fd, random_next(&seed) % 16, 0);
+		__atomic_add_fetch(acts, 1, __ATOMIC_RELAXED);
 		usleep(random_next(&seed) % 300);
 	}
 }
 
-static pid_t start_hostile(int ch, bool publisher, __u64 seed)
+static pid_t start_hostile(int ch, bool publisher, __u64 seed,
+			   unsigned long *acts)
 {
 	pid_t pid = child();
 
 	if (pid)
 		return pid;
 	if (publisher)
-		hostile_publisher(ch, seed);
-	hostile_subscriber(ch, seed);
+		hostile_publisher(ch, seed, acts);
+	hostile_subscriber(ch, seed, acts);
 	return 0;
 }
 
@@ -362,10 +369,14 @@ TEST_F(hostile, innocent_go_on)
 	int k, status;
 
 	start_innocent(self, queue);
-	for (i = 0; i < rounds; i++) {
+	for (i = 0; i < rounds || (!now_at(&p->lies) && i < 10 * rounds); i++) {
+		for (k = 0; k < 2; k++) {
+			p->acts[k] = 0;
+			bad[k] = start_hostile(self->ch, k, 100 * i + k + 1,
+					       &p->acts[k]);
+		}
 		for (k = 0; k < 2; k++)
-			bad[k] = start_hostile(self->ch, k, 100 * i + k + 1);
-		usleep(100000);
+			EXPECT_TRUE(until(now_at(&p->acts[k]) >= ACTS));
 		if (!queue)
 			EXPECT_TRUE(both_move(p))
 				TH_LOG("disturbed in round %lu", i);

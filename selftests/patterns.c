@@ -331,6 +331,32 @@ TEST(joiner_misses_nothing_after)
 	EXPECT_EQ(0, s.lost);
 }
 
+/* Nor what is published between JOIN and its first look at the lane. */
+TEST(joiner_misses_nothing_before_it_looks)
+{
+	struct sluice_config cfg = config(SLUICE_BROADCAST, SLUICE_BLOCK);
+	int ch = make_channel(NULL, &cfg), i;
+	struct sub s = { };
+	struct pub p;
+
+	ASSERT_LE(0, ch);
+	pub_join(&p, ch);
+	for (i = 0; i < 20; i++)
+		ASSERT_TRUE(put(&p, i));
+	s.fd = join_full(ch, SLUICE_SUBSCRIBER, 0, 0, &s.j);
+	ASSERT_LE(0, s.fd);
+	s.j.policy = SLUICE_BLOCK;
+	/* Not more than there is room for: until it looks, it holds all back. */
+	for (i = 20; i < 23; i++)
+		ASSERT_TRUE(put(&p, i));
+	sub_map(&s);
+	sub_look(&s);
+	for (i = 20; i < 23; i++)
+		EXPECT_EQ(i, get(&s));
+	EXPECT_EQ(-1, get(&s));
+	EXPECT_EQ(0, s.lost);
+}
+
 FIXTURE(history) {
 	int ch;
 	struct pub p;

@@ -329,6 +329,59 @@ TEST(drop_never_waits)
 	EXPECT_EQ(200, last);
 }
 
+static int evict_claimant(struct pub *p)
+{
+	struct sluice_evict e = { .index = SLUICE_EVICT_CLAIMANT };
+
+	return call(p->fd, SLUICE_IOC_EVICT, &e);
+}
+
+/* Who sits on the oldest message can be evicted; it goes to another. */
+TEST(evict_the_claimant)
+{
+	struct sluice_config cfg = config(SLUICE_EVICT);
+	struct sluice_peer peer;
+	int ch = make_channel(NULL, &cfg);
+	struct sub a, b;
+	struct pub p;
+	struct msg m, n;
+
+	ASSERT_LE(0, ch);
+	pub_join(&p, ch);
+	sub_join(&a, ch);
+	sub_join(&b, ch);
+	EXPECT_EQ(-ENOENT, evict_claimant(&p));
+	ASSERT_TRUE(put(&p, 0));
+	ASSERT_TRUE(put(&p, 1));
+	EXPECT_EQ(-ENOENT, evict_claimant(&p)) TH_LOG("nobody has claimed it");
+	ASSERT_EQ(1, sub_try(&a, &m));
+	ASSERT_EQ(1, sub_try(&b, &n));
+	EXPECT_EQ(0, evict_claimant(&p));
+	EXPECT_EQ(-ECONNABORTED, wait_until(a.fd, 0, 0));
+	ASSERT_EQ(0, peer_of(ch, SLUICE_SUBSCRIBER, a.j.index, &peer));
+	EXPECT_EQ(SLUICE_EVICTED, peer.state);
+	EXPECT_EQ(SLUICE_LEFT_EVICTED, peer.reason);
+	EXPECT_EQ(1, stat_of(ch).subscribers) TH_LOG("the other stays");
+	ASSERT_EQ(1, sub_try(&b, &m));
+	EXPECT_EQ(0, number(&m));
+	EXPECT_EQ(SLUICE_CLAIM_REDELIVERED, m.claim_flags);
+	/* Acknowledged, though the kernel has not looked yet: not its turn. */
+	sub_release(&b, &m);
+	sub_release(&b, &n);
+	EXPECT_EQ(-ENOENT, evict_claimant(&p));
+	EXPECT_EQ(2, done(&p));
+}
+
+TEST_F(queue, evict_needs_its_policy)
+{
+	struct msg m;
+
+	ASSERT_TRUE(put(&self->p, 0));
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	EXPECT_EQ(-EPERM, evict_claimant(&self->p));
+	EXPECT_EQ(2, stat_of(self->ch).subscribers);
+}
+
 /* One byte for each message of each publisher counts its deliveries. */
 #define PUBS	3
 #define SUBS	4

@@ -405,6 +405,9 @@ TEST_F(refused, evict_fields)
 	ENDPOINT_REFUSED(EINVAL, PUBLISHER, EVICT, sluice_evict, good, x.index = 16);
 	ENDPOINT_REFUSED(ESTALE, PUBLISHER, EVICT, sluice_evict, good,
 			 x.generation += 99);
+	/* Nobody claims anything of a broadcast. */
+	ENDPOINT_REFUSED(EINVAL, PUBLISHER, EVICT, sluice_evict, good,
+			 x.index = SLUICE_EVICT_CLAIMANT, x.generation = 0);
 	/* Its policy is not SLUICE_EVICT. */
 	ENDPOINT_REFUSED(EPERM, PUBLISHER, EVICT, sluice_evict, good);
 }
