@@ -11,6 +11,7 @@ struct sub_lane {
 	__u64 generation;
 	__u64 head;
 	__u64 begun;		/* J of the memory model: losses count from here */
+	bool kept;		/* its publisher had left before: history, if at all */
 	const unsigned char *ring;
 	struct sluice_lane_layout l;
 	const unsigned char *seg[SLUICE_SEGMENTS_MAX];
@@ -126,15 +127,17 @@ static inline int sub_map_lane(struct sub *s, __u32 i, __u64 generation)
 	return -errno;
 }
 
-static inline void sub_begin(struct sub *s, __u32 i, __u64 generation)
+static inline void sub_begin(struct sub *s, __u32 i,
+			     const struct sluice_member *m)
 {
 	struct sub_lane *in = &s->in[i];
 
-	if (sub_map_lane(s, i, generation))
+	if (sub_map_lane(s, i, m->generation))
 		return;
+	in->kept = m->state == SLUICE_LEFT;
 	in->head = sub_first(s, i, in);
 	store(&s->lanes[i].head, in->head);
-	store_release(&s->lanes[i].generation, generation);	/* R4 */
+	store_release(&s->lanes[i].generation, m->generation);	/* R4 */
 }
 
 static inline void sub_end(struct sub *s, __u32 i)
@@ -170,7 +173,7 @@ static inline void sub_look(struct sub *s)
 			continue;
 		if (s->in[i].generation)
 			sub_end(s, i);
-		sub_begin(s, i, m.generation);
+		sub_begin(s, i, &m);
 	}
 	s->seen = seq;
 	store(&s->cursor->member_seen, seq);
@@ -201,6 +204,7 @@ static inline void sub_count_lost(struct sub *s, struct sub_lane *in, __u64 to)
 	store(&s->cursor->lost, s->lost);
 }
 
+/* NULL if it was only history, and has given up its place to another. */
 static inline const unsigned char *sub_segment(struct sub *s, __u32 lane,
 					       __u32 segment)
 {
@@ -210,12 +214,21 @@ static inline const unsigned char *sub_segment(struct sub *s, __u32 lane,
 		.segment = segment,
 		.generation = in->generation,
 	};
+	void *p;
+	int ret;
 
 	check(segment < SLUICE_SEGMENTS_MAX);
 	if (!in->seg[segment]) {
-		must(call(s->fd, SLUICE_IOC_SEGMENT, &seg));
+		ret = call(s->fd, SLUICE_IOC_SEGMENT, &seg);
+		if (ret == -ESTALE && in->kept)
+			return NULL;
+		must(ret);
+		p = mmap(NULL, seg.size, PROT_READ, MAP_SHARED, s->fd, seg.offset);
+		if (p == MAP_FAILED && in->kept)
+			return NULL;
+		check(p != MAP_FAILED);
 		in->seg_size[segment] = seg.size;
-		in->seg[segment] = map_area(s->fd, seg.offset, seg.size, PROT_READ);
+		in->seg[segment] = p;
 	}
 	return in->seg[segment];
 }
@@ -308,7 +321,13 @@ static inline int sub_try_lane(struct sub *s, __u32 lane, struct msg *m)
 		sub_skip(s, lane, p + 1, true);
 		return -EAGAIN;
 	}
-	if (!sub_copy(in, p, seq, &copy) || !sub_pin(s, lane, p, pin))
+	if (!sub_copy(in, p, seq, &copy))
+		return -EAGAIN;
+	if (!sub_segment(s, lane, copy.segment)) {
+		sub_end(s, lane);
+		return 0;
+	}
+	if (!sub_pin(s, lane, p, pin))
 		return -EAGAIN;
 	sub_fill(s, lane, p, &copy, m);
 	m->pin = pin;
@@ -354,7 +373,8 @@ static inline int sub_try_broadcast(struct sub *s, struct msg *m)
 		}
 		if (ret)
 			return ret;
-		sub_check_end(s, lane);
+		if (s->in[lane].generation)
+			sub_check_end(s, lane);
 	}
 	return 0;
 }
