@@ -218,15 +218,20 @@ static void scribble(const struct prey *prey, __u64 *seed)
 	}
 }
 
-/* Plausible lies: slots in order, most of what they say nearly right. */
+/*
+ * Plausible lies: slots in order, most of what they say nearly right, a few at a
+ * time so that somebody has the time to believe them; now and then a leap.
+ */
 static void publish_lies(const struct sluice_join *j, unsigned char *ring,
-			 __u64 pool, __u64 *seed)
+			 __u64 pool, __u64 *head, __u64 *seed)
 {
 	struct sluice_slot *slots = (void *)(ring + j->lane.slots_offset);
-	__u64 p, from = random_next(seed) % 4;
+	__u64 end;
 
-	for (p = from; p < from + 100; p++) {
-		struct sluice_slot *s = &slots[p & (j->lane.slots - 1)];
+	if (random_next(seed) % 8 == 0)
+		*head += random_next(seed) % 100;
+	for (end = *head + 1 + random_next(seed) % 8; *head < end; ++*head) {
+		struct sluice_slot *s = &slots[*head & (j->lane.slots - 1)];
 		__u64 r = random_next(seed);
 
 		s->offset = r % 8 ? r % pool : pool - r % 300;
@@ -235,7 +240,7 @@ static void publish_lies(const struct sluice_join *j, unsigned char *ring,
 		s->flags = r % 7 ? 0 : r >> 32;
 		s->fds = r % 9 ? 0 : r >> 40;
 		s->token = r % 50;
-		__atomic_store_n(&s->seq, SLUICE_SEQ(p), __ATOMIC_RELEASE);
+		__atomic_store_n(&s->seq, SLUICE_SEQ(*head), __ATOMIC_RELEASE);
 	}
 }
 
@@ -281,6 +286,7 @@ static void hostile_publisher(int ch, __u64 seed, unsigned long *acts)
 	struct sluice_segment seg = { };
 	struct prey ring, pool;
 	struct sluice_join j;
+	__u64 head = 0;
 	int fd;
 
 	do {
@@ -293,7 +299,7 @@ static void hostile_publisher(int ch, __u64 seed, unsigned long *acts)
 	must(call(fd, SLUICE_IOC_SEGMENT, &seg));
 	pool = (struct prey){ map_own(fd, seg.offset, seg.size), seg.size };
 	for (;;) {
-		publish_lies(&j, ring.area, pool.size, &seed);
+		publish_lies(&j, ring.area, pool.size, &head, &seed);
 		wake(fd, 0, random_next(&seed));
 		scribble(&pool, &seed);
 		if (random_next(&seed) % 4 == 0)
