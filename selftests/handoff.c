@@ -5,8 +5,8 @@
  * as often as subscribers wait for messages, and every way of waiting.
  *
  * Whoever waits longer than PATIENCE_MS for something that the other side did
- * long ago has lost a wake-up. The variants together make 40,000 hand-offs;
- * SLUICE_SCALE=0.04 makes a million.
+ * long ago has lost a wake-up. The variants together make 16,000 hand-offs;
+ * SLUICE_SCALE=0.016 makes a million.
  *
  * timeout: 300
  */
@@ -30,14 +30,14 @@ FIXTURE_VARIANT(handoff) {
 
 #define VARIANT(name, ...)	FIXTURE_VARIANT_ADD(handoff, name) { __VA_ARGS__ }
 
-VARIANT(wait, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 1, 1, BY_WAIT, 12000);
-VARIANT(wait_tiny, SLUICE_BROADCAST, SLUICE_BLOCK, 1, 1, 1, BY_WAIT, 4000);
-VARIANT(wait_many, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 2, 3, BY_WAIT, 4000);
-VARIANT(poll, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 1, 1, BY_POLL, 4000);
-VARIANT(epoll_edge, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 1, 1, BY_EPOLL_EDGE, 4000);
-VARIANT(queue, SLUICE_QUEUE, SLUICE_BLOCK, 2, 1, 1, BY_WAIT, 4000);
-VARIANT(queue_many, SLUICE_QUEUE, SLUICE_BLOCK, 4, 2, 3, BY_WAIT, 4000);
-VARIANT(queue_epoll_edge, SLUICE_QUEUE, SLUICE_BLOCK, 2, 2, 2, BY_EPOLL_EDGE, 4000);
+VARIANT(wait, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 1, 1, BY_WAIT, 4800);
+VARIANT(wait_tiny, SLUICE_BROADCAST, SLUICE_BLOCK, 1, 1, 1, BY_WAIT, 1600);
+VARIANT(wait_many, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 2, 3, BY_WAIT, 1600);
+VARIANT(poll, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 1, 1, BY_POLL, 1600);
+VARIANT(epoll_edge, SLUICE_BROADCAST, SLUICE_BLOCK, 2, 1, 1, BY_EPOLL_EDGE, 1600);
+VARIANT(queue, SLUICE_QUEUE, SLUICE_BLOCK, 2, 1, 1, BY_WAIT, 1600);
+VARIANT(queue_many, SLUICE_QUEUE, SLUICE_BLOCK, 4, 2, 3, BY_WAIT, 1600);
+VARIANT(queue_epoll_edge, SLUICE_QUEUE, SLUICE_BLOCK, 2, 2, 2, BY_EPOLL_EDGE, 1600);
 
 FIXTURE_SETUP(handoff)
 {

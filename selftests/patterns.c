@@ -671,7 +671,7 @@ TEST(peers_and_stat)
 TEST(stream_in_order)
 {
 	struct sluice_config cfg = config(SLUICE_BROADCAST, SLUICE_BLOCK);
-	unsigned long n = scaled(100000, 5000), i;
+	unsigned long n = scaled(20000, 2000), i;
 	int ch = make_channel(NULL, &cfg);
 	struct step ready = step_make();
 	struct msg m;
