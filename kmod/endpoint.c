@@ -223,11 +223,6 @@ void sluice_endpoint_leave(struct sluice_endpoint *ep, u32 reason)
 	mutex_unlock(&channel->lock);
 }
 
-void sluice_endpoint_unmapped(struct sluice_endpoint *ep)
-{
-	sluice_endpoint_leave(ep, 0);
-}
-
 static int endpoint_release(struct inode *inode, struct file *file)
 {
 	struct sluice_endpoint *ep = file->private_data;

@@ -84,9 +84,6 @@ void sluice_endpoint_put(struct sluice_endpoint *ep);
  */
 void sluice_endpoint_leave(struct sluice_endpoint *ep, u32 reason);
 
-/* The mapping that bound @ep is gone. */
-void sluice_endpoint_unmapped(struct sluice_endpoint *ep);
-
 /* There was one on the other side, and now is none (unless it stays). */
 bool sluice_endpoint_alone(const struct sluice_endpoint *ep);
 

@@ -64,7 +64,7 @@ static void map_close(struct vm_area_struct *vma)
 	if (!map || !refcount_dec_and_test(&map->pieces))
 		return;
 	if (map->bound) {
-		sluice_endpoint_unmapped(map->bound);
+		sluice_endpoint_leave(map->bound, 0);
 		sluice_endpoint_put(map->bound);
 	}
 	sluice_area_put(map->area);

@@ -442,7 +442,7 @@ static void reaped(struct sluice_channel *channel, u32 returned)
 		sluice_publisher_sweep(channel);
 }
 
-void sluice_subscriber_reap(struct sluice_subscriber *sub)
+static void subscriber_reap(struct sluice_subscriber *sub)
 {
 	struct sluice_channel *channel = sub->ep.channel;
 	u32 rejected;
@@ -696,7 +696,7 @@ static long subscriber_wake(struct sluice_call *call)
 	if (call->arg.wake.index >= channel->config.publishers || call->arg.wake.count)
 		return -EINVAL;
 	if (sluice_is_queue(channel))
-		sluice_subscriber_reap(sub);
+		subscriber_reap(sub);
 	rcu_read_lock();
 	pub = rcu_dereference(channel->publishers[call->arg.wake.index]);
 	if (pub)

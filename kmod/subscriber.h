@@ -85,8 +85,7 @@ void sluice_subscriber_place_taken(struct sluice_channel *channel, u32 index);
 /* Wake those that sleep for messages; of a queue as many as there are. */
 void sluice_subscriber_wake(struct sluice_channel *channel, u32 count);
 
-/* Take notice of what was acknowledged, by one or by all. */
-void sluice_subscriber_reap(struct sluice_subscriber *sub);
+/* Take notice of what subscribers have acknowledged. */
 void sluice_subscriber_reap_all(struct sluice_channel *channel);
 
 /* Who has claimed the oldest unfinished message of @pub. channel->lock. */
