@@ -20,15 +20,17 @@
 #include <linux/types.h>
 
 #define SLUICE_ABI_MAJOR	1
-#define SLUICE_ABI_MINOR	0
+#define SLUICE_ABI_MINOR	1
 
 #define SLUICE_NAME_MAX		64	/* bytes, not terminated */
 #define SLUICE_SEGMENTS_MAX	16	/* of one publisher's pool */
 #define SLUICE_FDS_MAX		16	/* in one message */
 
-/* Rights to a channel, held by its file descriptor. */
-#define SLUICE_READ		0x1	/* may subscribe */
-#define SLUICE_WRITE		0x2	/* may publish */
+/* Rights to a channel or lockspace, held by its file descriptor. */
+#define SLUICE_READ		0x1	/* may subscribe; take NL, CR, PR */
+#define SLUICE_WRITE		0x2	/* may publish; take CW, UP, PW, EX */
+
+#define SLUICE_FEATURE_LOCKS	0x1	/* lockspaces and holders */
 
 enum sluice_pattern {
 	SLUICE_BROADCAST	= 1,	/* every message to every subscriber */
@@ -166,10 +168,12 @@ struct sluice_stat {
  */
 #define SLUICE_STAT_SIZE_1	176
 #define SLUICE_CLAIM_SIZE_1	40
+#define SLUICE_LOCKSPACE_STAT_SIZE_1	192
 
 /**
- * struct sluice_list - named channels the caller may open (SLUICE_IOC_LIST)
- * @entries: struct sluice_stat[@count]
+ * struct sluice_list - names the caller may open (SLUICE_IOC_LIST of channels,
+ *	SLUICE_IOC_LOCKSPACES)
+ * @entries: struct sluice_stat[@count] or struct sluice_lockspace_stat[@count]
  * @count: in: room there; out: entries written, 0 at the end
  * @after_len: bytes of @after; 0 starts from the beginning
  * @after: in: list names beyond this one, in byte order; out: the last one
@@ -516,11 +520,465 @@ struct sluice_fd_take {
 };
 
 /*
+ * Arbitration: a lockspace is a set of resources; a holder, made on the
+ * device, takes them in one of these modes. Each line tells which other
+ * holders' modes a mode goes with; UP is a PR whose holder means to write
+ * later, and there is one at a time.
+ */
+enum sluice_mode {
+	SLUICE_UNLOCKED		= 0,
+	SLUICE_NL		= 1,	/* null: with all */
+	SLUICE_CR		= 2,	/* concurrent read: all but EX */
+	SLUICE_CW		= 3,	/* concurrent write: NL CR CW */
+	SLUICE_PR		= 4,	/* protected read, shared: NL CR PR UP */
+	SLUICE_UP		= 5,	/* update: NL CR PR */
+	SLUICE_PW		= 6,	/* protected write: NL CR */
+	SLUICE_EX		= 7,	/* exclusive: NL */
+};
+
+/* Who fails with EDEADLK when a request would close a cycle. */
+enum sluice_victim {
+	SLUICE_VICTIM_REQUESTER	= 1,
+	SLUICE_VICTIM_YOUNGEST	= 2,	/* whose holder was made last */
+	SLUICE_VICTIM_PRIORITY	= 3,	/* whose request has the lowest */
+};
+
+/**
+ * struct sluice_lockspace_config - what is fixed when a lockspace is made
+ * @victim: enum sluice_victim; 0 takes SLUICE_VICTIM_REQUESTER. Of a cycle
+ *	over several lockspaces, that of the resource whose request closed it
+ * @flags: 0
+ * @resv: zero
+ */
+struct sluice_lockspace_config {
+	__u32 victim;
+	__u32 flags;
+	__aligned_u64 resv[3];
+};
+
+/**
+ * struct sluice_lockspace_open - open or make a lockspace (SLUICE_IOC_LOCKSPACE)
+ * @flags: SLUICE_OPEN_*
+ * @access: rights the descriptor shall have, SLUICE_READ | SLUICE_WRITE
+ * @name_len: bytes of @name; 0 makes an anonymous lockspace (CREATE needed)
+ * @mode: permission bits as of a file (0666 at most), used when made
+ * @uid: owner when made, or SLUICE_ID_DEFAULT
+ * @gid: group when made, or SLUICE_ID_DEFAULT
+ * @created: out: 1 if this call made it
+ * @resv: zero
+ * @name: as a channel's, but lockspaces and channels do not meet
+ * @config: in: used when made; out: the lockspace's own
+ */
+struct sluice_lockspace_open {
+	__u32 flags;
+	__u32 access;
+	__u32 name_len;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 created;
+	__u32 resv;
+	__u8 name[SLUICE_NAME_MAX];
+	struct sluice_lockspace_config config;
+};
+
+/**
+ * struct sluice_lockspace_stat - one lockspace (SLUICE_IOC_LOCKSPACE_STAT,
+ *	SLUICE_IOC_LOCKSPACES)
+ * @id: unique while the module is loaded
+ * @created: CLOCK_MONOTONIC nanoseconds
+ * @resources: that are held, waited for or remembered
+ * @grants: held
+ * @waiting: items that wait
+ * @granted: since it was made
+ * @blocked: items that had to wait, since it was made
+ * @deadlocks: found since it was made
+ * @died: owners that died, since it was made
+ * @token: the last one given
+ * @uid: owner, in the caller's user namespace
+ * @gid: group, likewise
+ * @mode: permission bits
+ * @name_len: 0 if anonymous
+ * @name: bytes beyond @name_len are zero
+ * @config: as it was made
+ */
+struct sluice_lockspace_stat {
+	__aligned_u64 id;
+	__aligned_u64 created;
+	__aligned_u64 resources;
+	__aligned_u64 grants;
+	__aligned_u64 waiting;
+	__aligned_u64 granted;
+	__aligned_u64 blocked;
+	__aligned_u64 deadlocks;
+	__aligned_u64 died;
+	__aligned_u64 token;
+	__u32 uid;
+	__u32 gid;
+	__u32 mode;
+	__u32 name_len;
+	__u8 name[SLUICE_NAME_MAX];
+	struct sluice_lockspace_config config;
+};
+
+/**
+ * struct sluice_holder_new - make a holder (SLUICE_IOC_HOLDER)
+ * @flags: 0
+ * @resv: zero
+ * @id: out: unique while the module is loaded
+ *
+ * It dies with its last descriptor, or when the process that made it ends,
+ * even if a child has inherited the descriptor.
+ */
+struct sluice_holder_new {
+	__u32 flags;
+	__u32 resv;
+	__aligned_u64 id;
+};
+
+#define SLUICE_KEY_MAX		64	/* bytes */
+#define SLUICE_ITEMS_MAX	64	/* of one request */
+#define SLUICE_END		(~0ULL)	/* @end: to the end, however it grows */
+
+enum sluice_kind {
+	SLUICE_KIND_NAME	= 1,	/* any bytes, 1 to SLUICE_KEY_MAX */
+	SLUICE_KIND_FILE	= 2,	/* the inode of an open file */
+};
+
+/**
+ * struct sluice_file_key - the key of a SLUICE_KIND_FILE where it is told
+ * @major: of the device stat() tells
+ * @minor: likewise
+ * @ino: inode number
+ * @generation: tells one inode from the next of that number
+ * @resv: zero
+ */
+struct sluice_file_key {
+	__u32 major;
+	__u32 minor;
+	__aligned_u64 ino;
+	__u32 generation;
+	__u32 resv;
+};
+
+/* In an item's @flags. */
+#define SLUICE_ITEM_REPAIR	0x1	/* also if it was declared unrecoverable */
+
+/* In an item's @status. */
+#define SLUICE_OWNER_DIED	0x1	/* holding it CW, PW or EX; see RECOVER */
+#define SLUICE_UNRECOVERABLE	0x2	/* with SLUICE_ITEM_REPAIR */
+
+/**
+ * struct sluice_item - a range of a resource, and what is wanted of it
+ * @lockspace: its descriptor
+ * @kind: enum sluice_kind
+ * @mode: enum sluice_mode
+ * @flags: SLUICE_ITEM_*
+ * @start: first byte
+ * @end: last byte; SLUICE_END with @start 0 is the whole resource
+ * @lease: nanoseconds after which the grant is taken back; 0 for never
+ * @token: out: a grant of UP, PW or EX: greater than of any grant before it
+ * @status: out: SLUICE_OWNER_DIED, SLUICE_UNRECOVERABLE
+ * @fd: SLUICE_KIND_FILE: open for reading to share; for writing (a directory:
+ *	permitted to write) to take CW, UP, PW or EX
+ * @key_len: SLUICE_KIND_NAME: bytes of @key
+ * @resv: zero
+ * @key: SLUICE_KIND_NAME: bytes beyond @key_len are ignored
+ *
+ * A holder has each byte of a resource in one mode: a grant replaces what the
+ * same holder had of those bytes, as with fcntl().
+ */
+struct sluice_item {
+	__s32 lockspace;
+	__u32 kind;
+	__u32 mode;
+	__u32 flags;
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 lease;
+	__aligned_u64 token;
+	__u32 status;
+	__s32 fd;
+	__u32 key_len;
+	__u32 resv;
+	__u8 key[SLUICE_KEY_MAX];
+};
+
+#define SLUICE_ITEM_SIZE_1	128
+
+#define SLUICE_LOCK_ANY		0x1	/* the first item that can be granted */
+#define SLUICE_LOCK_TRY		0x2	/* EAGAIN instead of waiting */
+#define SLUICE_LOCK_ASYNC	0x4	/* EINPROGRESS, and an event when done */
+
+#define SLUICE_PRIORITY_MAX	127	/* and at least its negative */
+
+/**
+ * struct sluice_lock - take all items, or any one of them (SLUICE_IOC_LOCK)
+ * @items: struct sluice_item[@count]; @token and @status are written
+ * @count: 1 to SLUICE_ITEMS_MAX
+ * @entry_size: bytes from one entry to the next
+ * @flags: SLUICE_LOCK_*
+ * @priority: a higher one goes first
+ * @deadline: CLOCK_MONOTONIC nanoseconds; SLUICE_NO_DEADLINE for none
+ * @index: out: SLUICE_LOCK_ANY: the item that was granted
+ * @resv: zero
+ *
+ * Until everything can be taken nothing is, and what the holder had stays.
+ * Items of one request must not overlap, except with SLUICE_LOCK_ANY.
+ */
+struct sluice_lock {
+	__aligned_u64 items;
+	__u32 count;
+	__u32 entry_size;
+	__u32 flags;
+	__s32 priority;
+	__s64 deadline;
+	__u32 index;
+	__u32 resv;
+};
+
+#define SLUICE_UNLOCK_ALL	0x1	/* everything the holder has; no items */
+
+#define SLUICE_RECOVER_CONSISTENT	0x1	/* the data is in order again */
+#define SLUICE_RECOVER_LOST		0x2	/* it cannot be: nobody shall have it */
+
+/**
+ * struct sluice_items - act on what the holder has (SLUICE_IOC_UNLOCK,
+ *	SLUICE_IOC_RENEW, SLUICE_IOC_RECOVER)
+ * @items: struct sluice_item[@count]
+ * @count: up to SLUICE_ITEMS_MAX
+ * @entry_size: bytes from one entry to the next
+ * @flags: UNLOCK: SLUICE_UNLOCK_ALL; RECOVER: one of SLUICE_RECOVER_*
+ * @resv: zero
+ *
+ * UNLOCK leaves the holder @mode on what it has of each range, which must not
+ * be stronger than what it had; SLUICE_UNLOCKED leaves nothing. RENEW counts
+ * @lease from now; ESTALE if something of the range has been taken back, and
+ * nothing is renewed. RECOVER needs CW, PW or EX of the whole range.
+ */
+struct sluice_items {
+	__aligned_u64 items;
+	__u32 count;
+	__u32 entry_size;
+	__u32 flags;
+	__u32 resv;
+};
+
+#define SLUICE_VALUE_SIZE	64
+#define SLUICE_VALUE_SET	0x1
+
+/**
+ * struct sluice_value - a resource's value block (SLUICE_IOC_VALUE)
+ * @flags: SLUICE_VALUE_SET
+ * @status: out: SLUICE_OWNER_DIED: who had it CW, PW or EX died since
+ * @lockspace: as in an item
+ * @kind: likewise
+ * @fd: likewise
+ * @key_len: likewise
+ * @key: likewise
+ * @value: in with SLUICE_VALUE_SET, else out; zero at first
+ *
+ * Reading needs a grant of CR or stronger of any part of the resource, setting
+ * one of PW or EX. A value that is not zero is kept with the lockspace.
+ */
+struct sluice_value {
+	__u32 flags;
+	__u32 status;
+	__s32 lockspace;
+	__u32 kind;
+	__s32 fd;
+	__u32 key_len;
+	__u8 key[SLUICE_KEY_MAX];
+	__u8 value[SLUICE_VALUE_SIZE];
+};
+
+enum sluice_event_type {
+	SLUICE_EVENT_NONE	= 0,
+	SLUICE_EVENT_DONE	= 1,	/* an asynchronous request is finished */
+	SLUICE_EVENT_CONTENDED	= 2,	/* somebody waits for what one has */
+	SLUICE_EVENT_REVOKED	= 3,	/* a lease ran out */
+};
+
+/**
+ * struct sluice_event - what a holder is told (SLUICE_IOC_EVENT)
+ * @type: out: enum sluice_event_type; EAGAIN if there is none
+ * @error: out: DONE: 0 or an errno
+ * @index: out: DONE: of SLUICE_LOCK_ANY, the item that was granted
+ * @mode: out: CONTENDED: that is wanted; REVOKED: that was had
+ * @items: in: DONE: struct sluice_item[@count] to write @token and @status
+ *	to; 0 for none
+ * @count: in: entries there
+ * @entry_size: in: bytes from one entry to the next
+ * @lockspace: out: CONTENDED, REVOKED: id
+ * @start: out: CONTENDED, REVOKED: of the grant
+ * @end: out: likewise
+ * @token: out: likewise
+ * @kind: out: likewise
+ * @key_len: out: likewise
+ * @key: out: likewise; of a SLUICE_KIND_FILE a struct sluice_file_key
+ *
+ * poll() says EPOLLIN for DONE and EPOLLPRI for the others.
+ */
+struct sluice_event {
+	__u32 type;
+	__u32 error;
+	__u32 index;
+	__u32 mode;
+	__aligned_u64 items;
+	__u32 count;
+	__u32 entry_size;
+	__aligned_u64 lockspace;
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 token;
+	__u32 kind;
+	__u32 key_len;
+	__u8 key[SLUICE_KEY_MAX];
+};
+
+enum sluice_lock_state {
+	SLUICE_LOCK_HELD	= 1,
+	SLUICE_LOCK_WAITING	= 2,
+	SLUICE_LOCK_DIED	= 3,	/* its owner died; nobody holds it */
+	SLUICE_LOCK_LOST	= 4,	/* declared unrecoverable */
+};
+
+/**
+ * struct sluice_lock_entry - who has, or waits for, what (SLUICE_IOC_LOCKS)
+ * @resource: number of the resource, growing in its lockspace
+ * @holder: id, 0 if it is gone
+ * @since: CLOCK_MONOTONIC nanoseconds
+ * @start: first byte
+ * @end: last byte
+ * @token: HELD: of the grant
+ * @expires: HELD: CLOCK_MONOTONIC nanoseconds, 0 for never
+ * @state: enum sluice_lock_state
+ * @mode: held or wanted
+ * @pid: of the process that made the holder, in the caller's pid namespace
+ * @tid: of the thread that made it, likewise
+ * @uid: of who made it, in the caller's user namespace
+ * @priority: WAITING
+ * @kind: enum sluice_kind
+ * @key_len: bytes of @key
+ * @key: of a SLUICE_KIND_FILE a struct sluice_file_key
+ * @comm: command name of the holder, zero-terminated
+ */
+struct sluice_lock_entry {
+	__aligned_u64 resource;
+	__aligned_u64 holder;
+	__aligned_u64 since;
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 token;
+	__aligned_u64 expires;
+	__u32 state;
+	__u32 mode;
+	__s32 pid;
+	__s32 tid;
+	__u32 uid;
+	__s32 priority;
+	__u32 kind;
+	__u32 key_len;
+	__u8 key[SLUICE_KEY_MAX];
+	__u8 comm[16];
+};
+
+#define SLUICE_LOCK_ENTRY_SIZE_1	168
+
+/**
+ * struct sluice_locks - what is held and waited for (SLUICE_IOC_LOCKS)
+ * @entries: struct sluice_lock_entry[@count]
+ * @count: in: room there; out: entries written, 0 at the end
+ * @entry_size: bytes from one entry to the next
+ * @after: in: list resources from this one on, 0 for all; out: to go on with
+ * @skip: in: of that one leave out so many; out: to go on with
+ * @resv: zero
+ *
+ * Each call is one moment; what is listed by several is not. Those that wait
+ * for a resource come after those that hold it, in the order of the queue.
+ */
+struct sluice_locks {
+	__aligned_u64 entries;
+	__u32 count;
+	__u32 entry_size;
+	__aligned_u64 after;
+	__u32 skip;
+	__u32 resv;
+};
+
+#define SLUICE_WAITS_QUEUED	0x1	/* for one that only waits, but is ahead */
+#define SLUICE_WAITS_VICTIM	0x2	/* who got EDEADLK */
+
+/**
+ * struct sluice_waits - one step of a cycle (SLUICE_IOC_DEADLOCK)
+ * @holder: id
+ * @since: it waits, CLOCK_MONOTONIC nanoseconds
+ * @start: first byte wanted
+ * @end: last byte wanted
+ * @lockspace: id of the resource's
+ * @mode: wanted
+ * @blocked_by: mode in which the next of the cycle has it (or waits for it)
+ * @flags: SLUICE_WAITS_*
+ * @pid: as in struct sluice_lock_entry
+ * @tid: likewise
+ * @uid: likewise
+ * @kind: likewise
+ * @key_len: likewise
+ * @key: likewise
+ * @comm: likewise
+ */
+struct sluice_waits {
+	__aligned_u64 holder;
+	__aligned_u64 since;
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 lockspace;
+	__u32 mode;
+	__u32 blocked_by;
+	__u32 flags;
+	__s32 pid;
+	__s32 tid;
+	__u32 uid;
+	__u32 kind;
+	__u32 key_len;
+	__u8 key[SLUICE_KEY_MAX];
+	__u8 comm[16];
+};
+
+#define SLUICE_WAITS_SIZE_1	152
+
+/**
+ * struct sluice_deadlock - read a deadlock back (SLUICE_IOC_DEADLOCK)
+ * @after: in: the first one after this number, 0 for the oldest kept
+ * @id: out: its number, growing in the lockspace; ENOENT if there is none
+ * @when: out: CLOCK_MONOTONIC nanoseconds
+ * @waits: struct sluice_waits[@count]: each waits for the next, the last for
+ *	the first
+ * @count: in: room there; out: entries written
+ * @entry_size: bytes from one entry to the next
+ * @length: out: holders in the cycle; long ones are kept in part
+ * @resv: zero
+ */
+struct sluice_deadlock {
+	__aligned_u64 after;
+	__aligned_u64 id;
+	__aligned_u64 when;
+	__aligned_u64 waits;
+	__u32 count;
+	__u32 entry_size;
+	__u32 length;
+	__u32 resv;
+};
+
+/*
  * On /dev/sluice.
  */
 #define SLUICE_IOC_INFO		_IOWR(0xB5, 0x80, struct sluice_info)
 #define SLUICE_IOC_OPEN		_IOWR(0xB5, 0x81, struct sluice_open)
 #define SLUICE_IOC_LIST		_IOWR(0xB5, 0x82, struct sluice_list)
+#define SLUICE_IOC_LOCKSPACE	_IOWR(0xB5, 0x83, struct sluice_lockspace_open)
+#define SLUICE_IOC_LOCKSPACES	_IOWR(0xB5, 0x84, struct sluice_list)
+#define SLUICE_IOC_HOLDER	_IOWR(0xB5, 0x85, struct sluice_holder_new)
 /*
  * On a channel; STAT and PEER also on an endpoint.
  */
@@ -550,6 +1008,22 @@ struct sluice_fd_take {
  */
 #define SLUICE_IOC_CLAIM	_IOWR(0xB5, 0xC0, struct sluice_claims)
 #define SLUICE_IOC_FD_TAKE	_IOWR(0xB5, 0xC1, struct sluice_fd_take)
+/*
+ * On a lockspace; SLUICE_IOC_RESTRICT too.
+ */
+#define SLUICE_IOC_LOCKSPACE_STAT _IOWR(0xB5, 0xD0, struct sluice_lockspace_stat)
+#define SLUICE_IOC_LOCKS	_IOWR(0xB5, 0xD1, struct sluice_locks)
+#define SLUICE_IOC_DEADLOCK	_IOWR(0xB5, 0xD2, struct sluice_deadlock)
+/*
+ * On a holder.
+ */
+#define SLUICE_IOC_LOCK		_IOWR(0xB5, 0xE0, struct sluice_lock)
+#define SLUICE_IOC_UNLOCK	_IOWR(0xB5, 0xE1, struct sluice_items)
+#define SLUICE_IOC_CANCEL	_IO(0xB5, 0xE2)
+#define SLUICE_IOC_EVENT	_IOWR(0xB5, 0xE3, struct sluice_event)
+#define SLUICE_IOC_RENEW	_IOWR(0xB5, 0xE4, struct sluice_items)
+#define SLUICE_IOC_RECOVER	_IOWR(0xB5, 0xE5, struct sluice_items)
+#define SLUICE_IOC_VALUE	_IOWR(0xB5, 0xE6, struct sluice_value)
 
 /*
  * Mapped memory. Everything below is shared between processes: whoever reads
