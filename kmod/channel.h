@@ -9,29 +9,18 @@
 #include <linux/wait.h>
 
 #include "call.h"
-#include "name.h"
+#include "object.h"
 
-struct pid_namespace;
 struct sluice_area;
 struct sluice_publisher;
 struct sluice_subscriber;
-struct sluice_user;
 
 /**
  * struct sluice_channel - a place where messages move
  * @ref: one for all files together, one for each endpoint
- * @files: descriptors of the channel and of its endpoints: while there is one
- *	it can be used
- * @id: unique
- * @created: monotonic nanoseconds
+ * @object: name, owner, permission; in use: descriptors of the channel and of
+ *	its endpoints
  * @config: fixed, checked
- * @name: see name.c
- * @uid: owner
- * @gid: group
- * @mode: permission bits
- * @user_ns: of the maker: capabilities count there, ids are written as seen there
- * @pid_ns: of the maker
- * @user: charged for it
  * @map_file: stands behind mappings of kernel pages
  * @area: of @table
  * @table: the member table, read by every endpoint
@@ -53,17 +42,8 @@ struct sluice_user;
  */
 struct sluice_channel {
 	struct kref ref;
-	atomic_t files;
-	u64 id;
-	u64 created;
+	struct sluice_object object;
 	struct sluice_config config;
-	struct sluice_name name;
-	kuid_t uid;
-	kgid_t gid;
-	umode_t mode;
-	struct user_namespace *user_ns;
-	struct pid_namespace *pid_ns;
-	struct sluice_user *user;
 	struct file *map_file;
 	struct sluice_area *area;
 	struct sluice_members *table;
@@ -107,23 +87,19 @@ struct sluice_channel *sluice_channel_new(const struct sluice_open *open,
 
 void sluice_channel_put(struct sluice_channel *channel);
 
-/* Use it like a file does. Return: false if the last one has gone. */
-static inline bool sluice_channel_use(struct sluice_channel *channel)
+static inline struct sluice_channel *
+sluice_channel_of(struct sluice_object *object)
 {
-	return atomic_inc_not_zero(&channel->files);
+	return container_of(object, struct sluice_channel, object);
 }
 
-void sluice_channel_unuse(struct sluice_channel *channel);
+extern const struct sluice_object_type sluice_channel_type;
 
 bool sluice_is_channel(struct file *file);
 
-/* SLUICE_IOC_OPEN and SLUICE_IOC_LIST, on the device. */
-long sluice_channel_open(struct sluice_call *call);
-long sluice_channel_list(struct sluice_call *call);
-
 /* SLUICE_IOC_STAT and SLUICE_IOC_PEER, for channel.c and endpoint.c. */
-void sluice_channel_stat(struct sluice_channel *channel,
-			 struct sluice_stat *stat);
+void sluice_channel_stat(struct sluice_object *object,
+			 union sluice_object_stat *stat);
 long sluice_channel_peer(struct sluice_channel *channel,
 			 struct sluice_peer *peer);
 

@@ -178,10 +178,10 @@ struct file *sluice_endpoint_enter(struct sluice_endpoint *ep)
 	struct file *file;
 	int ret;
 
-	atomic_inc(&ep->channel->files);
+	atomic_inc(&ep->channel->object.files);
 	file = anon_inode_getfile(name, &endpoint_fops, ep, O_RDWR);
 	if (IS_ERR(file)) {
-		sluice_channel_unuse(ep->channel);
+		sluice_object_unuse(&ep->channel->object);
 		sluice_endpoint_put(ep);
 		return file;
 	}
@@ -238,7 +238,7 @@ static int endpoint_release(struct inode *inode, struct file *file)
 		}
 		mutex_unlock(&channel->lock);
 	}
-	sluice_channel_unuse(channel);
+	sluice_object_unuse(&channel->object);
 	sluice_endpoint_put(ep);
 	return 0;
 }
@@ -352,7 +352,8 @@ static long endpoint_stat(struct sluice_call *call)
 {
 	struct sluice_endpoint *ep = call->file->private_data;
 
-	sluice_channel_stat(ep->channel, &call->arg.stat);
+	sluice_channel_stat(&ep->channel->object,
+			    (union sluice_object_stat *)&call->arg);
 	return 0;
 }
 
@@ -402,7 +403,7 @@ static void endpoint_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct sluice_endpoint *ep = file->private_data;
 
-	seq_printf(m, "sluice-channel:\t%llu\n", ep->channel->id);
+	seq_printf(m, "sluice-channel:\t%llu\n", ep->channel->object.id);
 	seq_printf(m, "sluice-role:\t%s\n",
 		   ep->role == SLUICE_PUBLISHER ? "publisher" : "subscriber");
 	seq_printf(m, "sluice-index:\t%u\n", ep->index);

@@ -27,10 +27,20 @@ static long device_info(struct sluice_call *call)
 	return 0;
 }
 
+static long device_open_channel(struct sluice_call *call)
+{
+	return sluice_object_open(call, &sluice_channel_type);
+}
+
+static long device_list_channels(struct sluice_call *call)
+{
+	return sluice_object_list(call, &sluice_channel_type);
+}
+
 static const struct sluice_ioctl device_ioctls[] = {
 	{ SLUICE_IOC_INFO, device_info },
-	{ SLUICE_IOC_OPEN, sluice_channel_open },
-	{ SLUICE_IOC_LIST, sluice_channel_list },
+	{ SLUICE_IOC_OPEN, device_open_channel },
+	{ SLUICE_IOC_LIST, device_list_channels },
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names of channels, scoped to the network namespace as abstract unix sockets
- * are. A name holds no reference to its channel: it goes when the channel
- * does, and a channel that is going counts as gone. When the namespace goes
- * first, its channels live on without a name.
+ * Names of channels and lockspaces, scoped to the network namespace as abstract
+ * unix sockets are. A name holds no reference to its object: it goes when the
+ * object does, and one that is going counts as gone. When the namespace goes
+ * first, its objects live on without a name.
  *
  * The names of a namespace are a tree in byte order, so that a listing can be
  * taken up again after the last name it saw, whatever came and went meanwhile.
@@ -13,21 +13,21 @@
 #include <linux/mutex.h>
 #include <net/netns/generic.h>
 
-#include "channel.h"
 #include "name.h"
+#include "object.h"
 
 struct names_net {
-	struct rb_root root;
+	struct rb_root roots[SLUICE_NAMES_COUNT];
 };
 
 static unsigned int names_net_id;
 static DEFINE_MUTEX(names_lock);
 
-static struct rb_root *names_of(struct net *net)
+static struct rb_root *names_of(struct net *net, enum sluice_names kind)
 {
 	struct names_net *names = net_generic(net, names_net_id);
 
-	return &names->root;
+	return &names->roots[kind];
 }
 
 static int names_compare(const u8 *a, u32 alen, const u8 *b, u32 blen)
@@ -37,9 +37,9 @@ static int names_compare(const u8 *a, u32 alen, const u8 *b, u32 blen)
 	return diff ?: (int)alen - (int)blen;
 }
 
-static struct sluice_channel *names_channel(struct rb_node *node)
+static struct sluice_object *names_object(struct rb_node *node)
 {
-	return rb_entry(node, struct sluice_channel, name.node);
+	return rb_entry(node, struct sluice_object, name.node);
 }
 
 bool sluice_name_valid(const u8 *bytes, u32 len)
@@ -54,41 +54,41 @@ bool sluice_name_valid(const u8 *bytes, u32 len)
 	return true;
 }
 
-struct sluice_channel *sluice_name_find(struct net *net, const u8 *bytes,
-					u32 len)
+struct sluice_object *sluice_name_find(struct net *net, enum sluice_names kind,
+				       const u8 *bytes, u32 len)
 {
-	struct sluice_channel *found = NULL, *channel;
+	struct sluice_object *found = NULL, *object;
 	struct rb_node *node;
 	int diff;
 
 	mutex_lock(&names_lock);
-	node = names_of(net)->rb_node;
+	node = names_of(net, kind)->rb_node;
 	while (node && !found) {
-		channel = names_channel(node);
-		diff = names_compare(bytes, len, channel->name.bytes,
-				     channel->name.len);
+		object = names_object(node);
+		diff = names_compare(bytes, len, object->name.bytes,
+				     object->name.len);
 		if (!diff)
-			found = channel;
+			found = object;
 		node = diff < 0 ? node->rb_left : node->rb_right;
 	}
-	if (found && !sluice_channel_use(found))
+	if (found && !sluice_object_use(found))
 		found = NULL;
 	mutex_unlock(&names_lock);
 	return found;
 }
 
-struct sluice_channel *sluice_name_next(struct net *net, const u8 *bytes,
-					u32 len)
+struct sluice_object *sluice_name_next(struct net *net, enum sluice_names kind,
+				       const u8 *bytes, u32 len)
 {
-	struct sluice_channel *found = NULL, *channel;
+	struct sluice_object *found = NULL, *object;
 	struct rb_node *node, *next = NULL;
 
 	mutex_lock(&names_lock);
-	node = names_of(net)->rb_node;
+	node = names_of(net, kind)->rb_node;
 	while (node) {
-		channel = names_channel(node);
-		if (names_compare(bytes, len, channel->name.bytes,
-				  channel->name.len) < 0) {
+		object = names_object(node);
+		if (names_compare(bytes, len, object->name.bytes,
+				  object->name.len) < 0) {
 			next = node;
 			node = node->rb_left;
 		} else {
@@ -96,8 +96,8 @@ struct sluice_channel *sluice_name_next(struct net *net, const u8 *bytes,
 		}
 	}
 	for (; next && !found; next = rb_next(next))
-		if (sluice_channel_use(names_channel(next)))
-			found = names_channel(next);
+		if (sluice_object_use(names_object(next)))
+			found = names_object(next);
 	mutex_unlock(&names_lock);
 	return found;
 }
@@ -110,11 +110,11 @@ static void name_unlink(struct sluice_name *name)
 	name->home = NULL;
 }
 
-int sluice_name_add(struct net *net, struct sluice_channel *channel)
+int sluice_name_add(struct net *net, struct sluice_object *object)
 {
-	struct sluice_name *name = &channel->name;
-	struct rb_root *home = names_of(net);
-	struct sluice_channel *other;
+	struct sluice_name *name = &object->name;
+	struct rb_root *home = names_of(net, object->type->names);
+	struct sluice_object *other;
 	struct rb_node **link, *parent;
 	int diff;
 
@@ -124,7 +124,7 @@ again:
 	for (link = &home->rb_node; *link;
 	     link = diff < 0 ? &parent->rb_left : &parent->rb_right) {
 		parent = *link;
-		other = names_channel(parent);
+		other = names_object(parent);
 		diff = names_compare(name->bytes, name->len, other->name.bytes,
 				     other->name.len);
 		if (diff)
@@ -143,27 +143,31 @@ again:
 	return 0;
 }
 
-void sluice_name_remove(struct sluice_channel *channel)
+void sluice_name_remove(struct sluice_object *object)
 {
 	mutex_lock(&names_lock);
-	name_unlink(&channel->name);
+	name_unlink(&object->name);
 	mutex_unlock(&names_lock);
 }
 
 static int __net_init names_net_init(struct net *net)
 {
-	*names_of(net) = RB_ROOT;
+	enum sluice_names kind;
+
+	for (kind = 0; kind < SLUICE_NAMES_COUNT; kind++)
+		*names_of(net, kind) = RB_ROOT;
 	return 0;
 }
 
 static void __net_exit names_net_exit(struct net *net)
 {
-	struct rb_root *root = names_of(net);
+	enum sluice_names kind;
 	struct rb_node *node;
 
 	mutex_lock(&names_lock);
-	while ((node = rb_first(root)))
-		name_unlink(&names_channel(node)->name);
+	for (kind = 0; kind < SLUICE_NAMES_COUNT; kind++)
+		while ((node = rb_first(names_of(net, kind))))
+			name_unlink(&names_object(node)->name);
 	mutex_unlock(&names_lock);
 }
 

@@ -6,12 +6,19 @@
 #include <linux/sluice.h>
 #include <net/net_namespace.h>
 
-struct sluice_channel;
+struct sluice_object;
+
+/* Names of different kinds do not meet. */
+enum sluice_names {
+	SLUICE_NAMES_CHANNELS,
+	SLUICE_NAMES_LOCKSPACES,
+	SLUICE_NAMES_COUNT,
+};
 
 /**
- * struct sluice_name - a channel's name
+ * struct sluice_name - the name of a channel or lockspace
  * @node: in the namespace's tree, if @home
- * @home: the network namespace's names, NULL if the channel has no name there
+ * @home: the network namespace's names, NULL if it has no name there
  * @len: bytes
  * @bytes: zero beyond @len
  */
@@ -28,16 +35,16 @@ void sluice_names_exit(void);
 /* Return: whether @bytes can be a name. */
 bool sluice_name_valid(const u8 *bytes, u32 len);
 
-/* Return: the channel of that name, in use, or NULL. */
-struct sluice_channel *sluice_name_find(struct net *net, const u8 *bytes,
-					u32 len);
+/* Return: the object of that name, in use, or NULL. */
+struct sluice_object *sluice_name_find(struct net *net, enum sluice_names kind,
+				       const u8 *bytes, u32 len);
 
-/* Return: the first channel whose name is beyond @bytes, in use, or NULL. */
-struct sluice_channel *sluice_name_next(struct net *net, const u8 *bytes,
-					u32 len);
+/* Return: the first object whose name is beyond @bytes, in use, or NULL. */
+struct sluice_object *sluice_name_next(struct net *net, enum sluice_names kind,
+				       const u8 *bytes, u32 len);
 
-/* Return: 0, or -EEXIST if a living channel has that name. */
-int sluice_name_add(struct net *net, struct sluice_channel *channel);
-void sluice_name_remove(struct sluice_channel *channel);
+/* Return: 0, or -EEXIST if a living object has that name. */
+int sluice_name_add(struct net *net, struct sluice_object *object);
+void sluice_name_remove(struct sluice_object *object);
 
 #endif

@@ -119,7 +119,7 @@ void sluice_user_put(struct sluice_user *user)
 	mutex_unlock(&users_lock);
 }
 
-static bool charge_one(struct sluice_user *user, enum sluice_resource res,
+static bool charge_one(struct sluice_user *user, enum sluice_res res,
 		       u64 n)
 {
 	u64 limit = sluice_user_limit(res);
@@ -132,7 +132,7 @@ static bool charge_one(struct sluice_user *user, enum sluice_resource res,
 	return true;
 }
 
-int sluice_charge(struct sluice_user *user, enum sluice_resource res, u64 n)
+int sluice_charge(struct sluice_user *user, enum sluice_res res, u64 n)
 {
 	struct sluice_user *level, *undo;
 
@@ -146,20 +146,20 @@ over:
 	return res == SLUICE_RES_FDS ? -ETOOMANYREFS : -EDQUOT;
 }
 
-void sluice_charge_over(struct sluice_user *user, enum sluice_resource res,
+void sluice_charge_over(struct sluice_user *user, enum sluice_res res,
 			u64 n)
 {
 	for (; user; user = user->parent)
 		atomic64_add(n, &user->used[res]);
 }
 
-void sluice_uncharge(struct sluice_user *user, enum sluice_resource res, u64 n)
+void sluice_uncharge(struct sluice_user *user, enum sluice_res res, u64 n)
 {
 	for (; user; user = user->parent)
 		atomic64_sub(n, &user->used[res]);
 }
 
-u64 sluice_charged(struct sluice_user *user, enum sluice_resource res)
+u64 sluice_charged(struct sluice_user *user, enum sluice_res res)
 {
 	return atomic64_read(&user->used[res]);
 }

@@ -29,11 +29,11 @@ void sluice_user_put(struct sluice_user *user);
  * Return: 0; -EDQUOT beyond the limit, or -ETOOMANYREFS for file descriptors,
  * and nothing is charged.
  */
-int sluice_charge(struct sluice_user *user, enum sluice_resource res, u64 n);
+int sluice_charge(struct sluice_user *user, enum sluice_res res, u64 n);
 /* Account @n of @res to @user even beyond the limit: he has it already. */
-void sluice_charge_over(struct sluice_user *user, enum sluice_resource res,
+void sluice_charge_over(struct sluice_user *user, enum sluice_res res,
 			u64 n);
-void sluice_uncharge(struct sluice_user *user, enum sluice_resource res, u64 n);
-u64 sluice_charged(struct sluice_user *user, enum sluice_resource res);
+void sluice_uncharge(struct sluice_user *user, enum sluice_res res, u64 n);
+u64 sluice_charged(struct sluice_user *user, enum sluice_res res);
 
 #endif

@@ -75,16 +75,16 @@ struct sluice_member *sluice_table_entry(const struct sluice_endpoint *ep)
 void sluice_table_write(struct sluice_endpoint *ep)
 {
 	struct sluice_member *entry = sluice_table_entry(ep);
-	struct sluice_channel *channel = ep->channel;
+	struct sluice_object *maker = &ep->channel->object;
 
-	lockdep_assert_held(&channel->lock);
+	lockdep_assert_held(&ep->channel->lock);
 	WRITE_ONCE(entry->generation, 0);
 	smp_wmb();	/* E1 */
 	WRITE_ONCE(entry->state, ep->state);
 	WRITE_ONCE(entry->reason, ep->reason);
-	WRITE_ONCE(entry->pid, pid_nr_ns(ep->pid, channel->pid_ns));
-	WRITE_ONCE(entry->uid, from_kuid_munged(channel->user_ns, ep->uid));
-	WRITE_ONCE(entry->gid, from_kgid_munged(channel->user_ns, ep->gid));
+	WRITE_ONCE(entry->pid, pid_nr_ns(ep->pid, maker->pid_ns));
+	WRITE_ONCE(entry->uid, from_kuid_munged(maker->user_ns, ep->uid));
+	WRITE_ONCE(entry->gid, from_kgid_munged(maker->user_ns, ep->gid));
 	if (ep->role == SLUICE_SUBSCRIBER)
 		WRITE_ONCE(entry->policy, sluice_subscriber(ep)->policy);
 	smp_store_release(&entry->generation, ep->generation);	/* E2 */

@@ -26,6 +26,23 @@ static unsigned int user_fds = 2048;
 module_param(user_fds, uint, 0644);
 MODULE_PARM_DESC(user_fds, "file descriptors a user may have in flight");
 
+static unsigned int user_lockspaces = 16384;
+module_param(user_lockspaces, uint, 0644);
+MODULE_PARM_DESC(user_lockspaces, "lockspaces a user may have made");
+
+static unsigned int user_holders = 65536;
+module_param(user_holders, uint, 0644);
+MODULE_PARM_DESC(user_holders, "holders a user may have");
+
+static unsigned int user_resources = 1U << 20;
+module_param(user_resources, uint, 0644);
+MODULE_PARM_DESC(user_resources, "resources a user may have brought into being");
+
+static unsigned int user_locks = 1U << 20;
+module_param(user_locks, uint, 0644);
+MODULE_PARM_DESC(user_locks,
+		 "ranges a user may hold, wait for, or have died with");
+
 static unsigned int channel_slots = 65536;
 module_param(channel_slots, uint, 0644);
 MODULE_PARM_DESC(channel_slots, "most ring slots of a channel");
@@ -54,7 +71,7 @@ MODULE_PARM_DESC(channel_pool, "most pool bytes of one publisher");
 #define SLUICE_SLOTS_BOUND	(1U << 20)
 #define SLUICE_MEMBERS_BOUND	4096U
 
-u64 sluice_user_limit(enum sluice_resource res)
+u64 sluice_user_limit(enum sluice_res res)
 {
 	u64 bytes;
 
@@ -65,6 +82,14 @@ u64 sluice_user_limit(enum sluice_resource res)
 		return READ_ONCE(user_endpoints);
 	case SLUICE_RES_FDS:
 		return READ_ONCE(user_fds);
+	case SLUICE_RES_LOCKSPACES:
+		return READ_ONCE(user_lockspaces);
+	case SLUICE_RES_HOLDERS:
+		return READ_ONCE(user_holders);
+	case SLUICE_RES_RESOURCES:
+		return READ_ONCE(user_resources);
+	case SLUICE_RES_LOCKS:
+		return READ_ONCE(user_locks);
 	default:
 		bytes = READ_ONCE(user_bytes);
 		return bytes ?: ((u64)totalram_pages() << PAGE_SHIFT) / 4;

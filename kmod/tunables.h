@@ -5,15 +5,19 @@
 #include <linux/types.h>
 
 /* What one user may have, over all channels. */
-enum sluice_resource {
+enum sluice_res {
 	SLUICE_RES_CHANNELS,
 	SLUICE_RES_ENDPOINTS,
 	SLUICE_RES_BYTES,
 	SLUICE_RES_FDS,
+	SLUICE_RES_LOCKSPACES,
+	SLUICE_RES_HOLDERS,
+	SLUICE_RES_RESOURCES,
+	SLUICE_RES_LOCKS,
 	SLUICE_RES_COUNT,
 };
 
-u64 sluice_user_limit(enum sluice_resource res);
+u64 sluice_user_limit(enum sluice_res res);
 
 /* What one channel may ask for. */
 u32 sluice_slots_max(void);

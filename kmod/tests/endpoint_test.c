@@ -74,7 +74,7 @@ static void member_exit(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(f->files); i++)
 		if (f->files[i])
 			close_now(f, i);
-	sluice_channel_unuse(f->channel);
+	sluice_object_unuse(&f->channel->object);
 }
 
 static void member_places(struct kunit *test)

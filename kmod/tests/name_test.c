@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit: the tree of names, with channels that are nothing but a name.
+ * KUnit: the tree of names, with objects that are nothing but a name.
  */
 #include <kunit/test.h>
 #include <linux/slab.h>
 
-#include "../channel.h"
 #include "../name.h"
+#include "../object.h"
 
 #define NAMES	200
 
-static struct sluice_channel *named(struct kunit *test, const char *name)
-{
-	struct sluice_channel *channel;
+static const struct sluice_object_type named_type = {
+	.names = SLUICE_NAMES_CHANNELS,
+};
 
-	channel = kunit_kzalloc(test, sizeof(*channel), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, channel);
-	kref_init(&channel->ref);
-	atomic_set(&channel->files, 1);
-	channel->name.len = strlen(name);
-	memcpy(channel->name.bytes, name, channel->name.len);
-	return channel;
+static struct sluice_object *named(struct kunit *test, const char *name)
+{
+	struct sluice_object *object;
+
+	object = kunit_kzalloc(test, sizeof(*object), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, object);
+	object->type = &named_type;
+	atomic_set(&object->files, 1);
+	object->name.len = strlen(name);
+	memcpy(object->name.bytes, name, object->name.len);
+	return object;
 }
 
-static struct sluice_channel *find(const char *name)
+static struct sluice_object *find(const char *name)
 {
-	return sluice_name_find(&init_net, (const u8 *)name, strlen(name));
+	return sluice_name_find(&init_net, SLUICE_NAMES_CHANNELS,
+				(const u8 *)name, strlen(name));
 }
 
 static void name_valid(struct kunit *test)
@@ -46,8 +51,8 @@ static void name_valid(struct kunit *test)
 
 static void name_add_find(struct kunit *test)
 {
-	struct sluice_channel *a = named(test, "kunit/a");
-	struct sluice_channel *b = named(test, "kunit/a");
+	struct sluice_object *a = named(test, "kunit/a");
+	struct sluice_object *b = named(test, "kunit/a");
 
 	KUNIT_EXPECT_NULL(test, find("kunit/a"));
 	KUNIT_EXPECT_EQ(test, 0, sluice_name_add(&init_net, a));
@@ -60,14 +65,17 @@ static void name_add_find(struct kunit *test)
 	sluice_name_remove(a);
 	KUNIT_EXPECT_NULL(test, find("kunit/a"));
 	KUNIT_EXPECT_EQ(test, 0, sluice_name_add(&init_net, b));
+	KUNIT_EXPECT_NULL(test, sluice_name_find(&init_net,
+						 SLUICE_NAMES_LOCKSPACES,
+						 "kunit/a", 7));
 	sluice_name_remove(b);
 }
 
 /* One that is going is as good as gone, and harmless when it does go. */
 static void name_dying(struct kunit *test)
 {
-	struct sluice_channel *old = named(test, "kunit/dying");
-	struct sluice_channel *new = named(test, "kunit/dying");
+	struct sluice_object *old = named(test, "kunit/dying");
+	struct sluice_object *new = named(test, "kunit/dying");
 
 	KUNIT_EXPECT_EQ(test, 0, sluice_name_add(&init_net, old));
 	atomic_set(&old->files, 0);
@@ -81,20 +89,21 @@ static void name_dying(struct kunit *test)
 /* Whatever the order of coming, a listing is sorted and complete. */
 static void name_order(struct kunit *test)
 {
-	struct sluice_channel **channels, *at;
+	struct sluice_object **objects, *at;
 	struct sluice_name seen = { .len = 5, .bytes = "kunit" };
 	char name[16];
 	u32 i, n = 0;
 
-	channels = kunit_kcalloc(test, NAMES, sizeof(*channels), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, channels);
+	objects = kunit_kcalloc(test, NAMES, sizeof(*objects), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, objects);
 	for (i = 0; i < NAMES; i++) {
 		snprintf(name, sizeof(name), "kunit%03u", i * 77 % NAMES);
-		channels[i] = named(test, name);
+		objects[i] = named(test, name);
 		KUNIT_EXPECT_EQ(test, 0,
-				sluice_name_add(&init_net, channels[i]));
+				sluice_name_add(&init_net, objects[i]));
 	}
-	while ((at = sluice_name_next(&init_net, seen.bytes, seen.len))) {
+	while ((at = sluice_name_next(&init_net, SLUICE_NAMES_CHANNELS,
+				      seen.bytes, seen.len))) {
 		snprintf(name, sizeof(name), "kunit%03u", n);
 		if (at->name.len != 8 || memcmp(at->name.bytes, name, 8))
 			break;
@@ -103,7 +112,7 @@ static void name_order(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, NAMES, n);
 	for (i = 0; i < NAMES; i++)
-		sluice_name_remove(channels[i]);
+		sluice_name_remove(objects[i]);
 	KUNIT_EXPECT_NULL(test, find("kunit000"));
 }
 
