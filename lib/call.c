@@ -25,7 +25,7 @@ int sl_call_sized(int fd, unsigned long request, void *argument, size_t size)
 				_IOC_NR(request), size), argument);
 }
 
-int sl_device_open(void)
+int sl_device_open(uint64_t features)
 {
 	struct sluice_info info = { 0 };
 	int fd, err;
@@ -36,6 +36,8 @@ int sl_device_open(void)
 	err = sl_call(fd, SLUICE_IOC_INFO, &info);
 	if (!err && info.abi_major != SLUICE_ABI_MAJOR)
 		err = -EPROTONOSUPPORT;
+	else if (!err && (info.features & features) != features)
+		err = -EOPNOTSUPP;
 	if (err) {
 		close(fd);
 		return err;

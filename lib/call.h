@@ -4,6 +4,7 @@
 #define SLUICE_CALL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define SL_DEVICE	"/dev/sluice"
 
@@ -20,8 +21,13 @@ int sl_call(int fd, unsigned long request, void *argument);
  */
 int sl_call_sized(int fd, unsigned long request, void *argument, size_t size);
 
-/* A descriptor of the device, if its ABI is this library's; or an error. */
-int sl_device_open(void);
+/**
+ * sl_device_open() - open the device, if its ABI is this library's
+ * @features: SLUICE_FEATURE_* bits that it must have
+ *
+ * Return: a descriptor, or an error; -EOPNOTSUPP: a feature is missing.
+ */
+int sl_device_open(uint64_t features);
 
 /**
  * sl_options_take() - copy an options structure that may be older or newer

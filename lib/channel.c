@@ -58,7 +58,7 @@ static int channel_open(const char *name,
 	if (call.name_len > SLUICE_NAME_MAX)
 		return -ENAMETOOLONG;
 	memcpy(call.name, name, call.name_len);
-	device = sl_device_open();
+	device = sl_device_open(0);
 	if (device < 0)
 		return device;
 	fd = sl_call(device, SLUICE_IOC_OPEN, &call);
@@ -100,7 +100,7 @@ int sluice_channel_from_fd(int fd, struct sluice_channel **channel)
 	int device, err;
 
 	/* Where there is no device, the descriptor has to do. */
-	device = sl_device_open();
+	device = sl_device_open(0);
 	if (device == -EPROTONOSUPPORT)
 		return device;
 	if (device >= 0)

@@ -70,7 +70,7 @@ int sluice_channel_list(int (*visit)(const struct sluice_stat *stat,
 	struct sluice_stat *entries;
 	int fd, ret;
 
-	fd = sl_device_open();
+	fd = sl_device_open(0);
 	if (fd < 0)
 		return fd;
 	entries = calloc(LIST_ROOM, sizeof(*entries));

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,23 +30,6 @@ static bool many_cpus(void)
 	return CPU_COUNT(&set) > 1;
 }
 
-static uint32_t *alive_new(void)
-{
-	long size = sysconf(_SC_PAGESIZE);
-	uint32_t *alive;
-
-	alive = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (alive == MAP_FAILED)
-		return NULL;
-	if (madvise(alive, size, MADV_WIPEONFORK)) {
-		munmap(alive, size);
-		return NULL;
-	}
-	*alive = 1;
-	return alive;
-}
-
 int sl_endpoint_open(struct sl_endpoint *endpoint,
 		     const struct sluice_channel *channel,
 		     const struct sluice_join *join, uint32_t spin)
@@ -58,7 +40,7 @@ int sl_endpoint_open(struct sl_endpoint *endpoint,
 	endpoint->fd = -1;
 	endpoint->spin = many_cpus() ? spin : 0;
 	endpoint->join = *join;
-	endpoint->alive = alive_new();
+	endpoint->alive = sl_alive_new();
 	if (!endpoint->alive)
 		return -ENOMEM;
 	err = sl_call(sluice_channel_fd(channel), SLUICE_IOC_JOIN,
@@ -80,7 +62,7 @@ void sl_endpoint_close(struct sl_endpoint *endpoint)
 		sl_area_unmap(&endpoint->members.area);
 	if (endpoint->fd >= 0)
 		close(endpoint->fd);
-	munmap(endpoint->alive, sysconf(_SC_PAGESIZE));
+	sl_alive_free(endpoint->alive);
 	endpoint->alive = NULL;
 	endpoint->fd = -1;
 }

@@ -5,6 +5,7 @@
 
 #include <sluice/sluice.h>
 
+#include "alive.h"
 #include "ring/view.h"
 
 /**
@@ -34,7 +35,7 @@ void sl_endpoint_close(struct sl_endpoint *endpoint);
 /* May its memory be touched? In a child of fork() there is none. */
 static inline bool sl_endpoint_alive(const struct sl_endpoint *endpoint)
 {
-	return *(volatile const uint32_t *)endpoint->alive == 1;
+	return sl_alive(endpoint->alive);
 }
 
 /* CLOCK_MONOTONIC now, in nanoseconds. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libsluice: zero-copy message channels between processes of one host.
+ * libsluice: zero-copy message channels between processes of one host, and
+ * locks (which <sluice/lock.h> declares, included from here).
  *
  * A channel is a place where messages move. A publisher borrows room in its
  * own memory (a loan), writes the message there, and publishes it; every
@@ -12,7 +13,8 @@
  * -----------
  * Functions return 0 or a count, or a negative errno value; errno itself is
  * not touched on purpose. The library prints nothing, starts no thread,
- * installs no signal handler, has no global state and never aborts.
+ * installs no signal handler, never aborts, and keeps nothing by itself but a
+ * holder for each thread that calls sluice_lock() or one of its kin.
  *
  * Deadlines are absolute CLOCK_MONOTONIC nanoseconds; SLUICE_NO_DEADLINE waits
  * for ever, and 0 only tries. A call that could do nothing gives -EAGAIN if it
@@ -50,6 +52,7 @@
 #define SLUICE_SLUICE_H
 
 #include <linux/sluice.h>
+#include <sluice/lock.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
