@@ -511,21 +511,6 @@ TEST_F(abi, shorter_wait)
 /*
  * What INFO, OPEN and JOIN tell.
  */
-static struct sluice_open good_open(void)
-{
-	struct sluice_open o = {
-		.flags = SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL,
-		.access = RW,
-		.name_len = 8,
-		.mode = 0600,
-		.uid = SLUICE_ID_DEFAULT,
-		.gid = SLUICE_ID_DEFAULT,
-		.name = "abi-open",
-	};
-
-	return o;
-}
-
 TEST(info)
 {
 	struct sluice_info info = { };
@@ -544,7 +529,7 @@ TEST(info)
 
 TEST(defaults)
 {
-	struct sluice_open o = good_open();
+	struct sluice_open o = good_open("abi-open");
 	__u64 start = now_ns();
 	struct sluice_stat st;
 	int fd = call(device(), SLUICE_IOC_OPEN, &o);
@@ -574,7 +559,7 @@ TEST(defaults)
 
 TEST(config_is_the_makers)
 {
-	struct sluice_open o = good_open();
+	struct sluice_open o = good_open("abi-open");
 	struct sluice_config cfg = {
 		.pattern = SLUICE_BROADCAST, .policy = SLUICE_EVICT,
 		.slots = 32, .publishers = 3, .subscribers = 5, .held = 7,
@@ -585,7 +570,7 @@ TEST(config_is_the_makers)
 	o.config = cfg;
 	fd = call(device(), SLUICE_IOC_OPEN, &o);
 	ASSERT_LE(0, fd);
-	o = good_open();
+	o = good_open("abi-open");
 	o.flags = SLUICE_OPEN_CREATE;
 	o.config.slots = 64;
 	again = call(device(), SLUICE_IOC_OPEN, &o);

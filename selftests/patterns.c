@@ -15,20 +15,10 @@ static struct sluice_config config(__u32 pattern, __u32 policy)
 	return cfg;
 }
 
-/* The n-th message of a test: an 8-byte number. */
+/* What number() reads. */
 static bool put(struct pub *p, __u64 n)
 {
 	return pub_try(p, &n, sizeof(n), (__u32)n);
-}
-
-static __u64 number(const struct msg *m)
-{
-	__u64 n;
-
-	check(m->length == sizeof(n));
-	memcpy(&n, m->data, sizeof(n));
-	check(m->type == (__u32)n);
-	return n;
 }
 
 /* Receives one and lets it go; -1 if there was none. */

@@ -20,16 +20,6 @@ static bool put(struct pub *p, __u64 n)
 	return !pub_send(p, &n, sizeof(n), n, in_ms(0));
 }
 
-static __u64 number(const struct msg *m)
-{
-	__u64 n;
-
-	check(m->length == sizeof(n));
-	memcpy(&n, m->data, sizeof(n));
-	check(m->type == (__u32)n);
-	return n;
-}
-
 static __u64 done(const struct pub *p)
 {
 	return load_acquire(&table_at(&p->table, SLUICE_PUBLISHER, p->j.index)->done);

@@ -452,4 +452,15 @@ static inline void sub_release(struct sub *s, const struct msg *m)
 	sub_release_how(s, m, 0);
 }
 
+/* A message that is an 8-byte number, of that type. */
+static inline __u64 number(const struct msg *m)
+{
+	__u64 n;
+
+	check(m->length == sizeof(n));
+	memcpy(&n, m->data, sizeof(n));
+	check(m->type == (__u32)n);
+	return n;
+}
+
 #endif /* SELFTESTS_RECEIVE_H */

@@ -72,24 +72,9 @@ static void *read_only(const void *data, size_t size)
 		TH_LOG("%s with %s", #cmd, #__VA_ARGS__);		\
 } while (0)
 
-static struct sluice_open good_open(void)
-{
-	struct sluice_open o = {
-		.flags = SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL,
-		.access = RW,
-		.name_len = 7,
-		.mode = 0600,
-		.uid = SLUICE_ID_DEFAULT,
-		.gid = SLUICE_ID_DEFAULT,
-		.name = "refused",
-	};
-
-	return o;
-}
-
 #define OPEN_REFUSED(err, ...)						\
 	REFUSED(err, device(), SLUICE_IOC_OPEN, struct sluice_open,	\
-		good_open(), ##__VA_ARGS__)
+		good_open("refused"), ##__VA_ARGS__)
 
 TEST_F(refused, open_fields)
 {
@@ -135,7 +120,7 @@ TEST_F(refused, open_config)
 
 TEST_F(refused, open_good_and_twice)
 {
-	struct sluice_open o = good_open();
+	struct sluice_open o = good_open("refused");
 	int fd = call(device(), SLUICE_IOC_OPEN, &o);
 
 	ASSERT_LE(0, fd);
@@ -149,7 +134,7 @@ TEST_F(refused, open_good_and_twice)
 /* What cannot be told to the caller is not made. */
 TEST_F(refused, open_fault)
 {
-	struct sluice_open o = good_open();
+	struct sluice_open o = good_open("refused");
 
 	EXPECT_EQ(-EFAULT, call(device(), SLUICE_IOC_OPEN,
 				read_only(&o, sizeof(o))));

@@ -153,18 +153,22 @@ static inline int device(void)
 	return fd;
 }
 
-/* @cfg may be NULL for the defaults, and is written to if not. */
-static inline int open_full(struct sluice_open *o, const char *name)
+static inline void open_name(struct sluice_open *o, const char *name)
 {
 	if (name) {
 		o->name_len = strlen(name);
 		memcpy(o->name, name, o->name_len);
 	}
+}
+
+static inline int open_full(struct sluice_open *o, const char *name)
+{
+	open_name(o, name);
 	return call(device(), SLUICE_IOC_OPEN, o);
 }
 
 /* Makes, or fails if @name exists; NULL makes an anonymous one. */
-static inline int make_channel(const char *name, const struct sluice_config *cfg)
+static inline struct sluice_open good_open(const char *name)
 {
 	struct sluice_open o = {
 		.flags = SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL,
@@ -174,9 +178,18 @@ static inline int make_channel(const char *name, const struct sluice_config *cfg
 		.gid = SLUICE_ID_DEFAULT,
 	};
 
+	open_name(&o, name);
+	return o;
+}
+
+/* @cfg may be NULL for the defaults. */
+static inline int make_channel(const char *name, const struct sluice_config *cfg)
+{
+	struct sluice_open o = good_open(name);
+
 	if (cfg)
 		o.config = *cfg;
-	return open_full(&o, name);
+	return call(device(), SLUICE_IOC_OPEN, &o);
 }
 
 static inline int open_channel(const char *name, __u32 access)
