@@ -21,7 +21,7 @@ export BUILD_DIR := $(BUILD)
 
 # What may be given on the command line goes to the scripts by value, so that
 # no quote or dollar in it is read a second time.
-export T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH
+export T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE
 
 part = $(if $(wildcard $(1)/Makefile),$(MAKE) -C $(1) OUT=$(BUILD)/$(1) PREFIX=$(PREFIX) $(2),@echo "there is no $(1)/Makefile")
 
@@ -34,6 +34,7 @@ help:					## this text
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
 	@echo 'KERNEL is 6.1, 6.1-rt, 6.12 or debug (the newest, built here with every checker).'
+	@echo 'SLUICE_SCALE=0.1 makes stress tests ten times as long.'
 
 # --- building ------------------------------------------------------------------
 

@@ -181,7 +181,7 @@ static void subscriber(int ch, enum how how, struct step *ready,
 	}
 }
 
-TEST_F(handoff, nothing_is_lost)
+TEST_F_TIMEOUT(handoff, nothing_is_lost, TEST_TIMEOUT_SCALED)
 {
 	unsigned long each = scaled(variant->count, 400) / variant->pubs;
 	unsigned long want = each * variant->pubs, got = 0;

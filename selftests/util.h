@@ -109,6 +109,10 @@ static inline double slowness(void)
 	until_ok;							\
 })
 
+/* The timeout of a test that repeats something scaled() times. */
+#define TEST_TIMEOUT_SCALED						\
+	(int)(TEST_TIMEOUT_DEFAULT / (slowness() < 1 ? slowness() : 1))
+
 /*
  * How often to repeat: @normal divided by SLUICE_SCALE (20 with every checker
  * on; 0.2 makes a long run), at least @least.

@@ -21,8 +21,8 @@
 #	--tests DIR	with check: where the tests are, instead of build/selftests
 #	--results FILE	with check: where to write TAP
 #
-# KERNEL, FILES (several), OUT, DISK, SCRATCH, MEM, TIMEOUT and, for COMMAND, RUN
-# may also come from the environment, as they do from make.
+# KERNEL, FILES (several), OUT, DISK, SCRATCH, MEM, TIMEOUT, SLUICE_SCALE and, for
+# COMMAND, RUN may also come from the environment, as they do from make.
 #
 # Programs that COMMAND names are brought along with their shared libraries:
 # by path, from build/, or, unless busybox has one of the name, from the host.
@@ -37,6 +37,7 @@ set -euo pipefail
 
 KERNEL=${KERNEL:-6.1} MEM=${MEM:-} TIMEOUT=${TIMEOUT:-600} OUT=${OUT:-}
 DISK=${DISK:-} SCRATCH=${SCRATCH:-} MODULE="" RESULTS=""
+SLUICE_SCALE=${SLUICE_SCALE:-}
 TESTS_DIR=$BUILD_DIR/selftests
 ENVIRONMENT=()
 read -ra COPIES <<<"${FILES:-}"
@@ -58,15 +59,24 @@ accelerator() {
 is_emulated() { ! accelerator | grep -qx kvm; }
 
 # How many times slower than on Debian's own kernel things are, for tests to
-# divide their iterations by.
+# divide their iterations by, unless the user says how long they shall be.
 time_scale() {
-	case $KERNEL in
-	7.2*) is_emulated && echo 20 || echo 5 ;;
-	*) is_emulated && echo 1 || echo 1 ;;
-	esac
+	if [[ -n $SLUICE_SCALE ]]; then
+		echo "$SLUICE_SCALE"
+	elif is_debug_key "$KERNEL"; then
+		is_emulated && echo 20 || echo 5
+	else
+		echo 1
+	fi
 }
 
-timeout_scale() { is_debug_key "$KERNEL" && echo 4 || echo 1; }
+# test_seconds SECONDS - what a test may take, that needs SECONDS on 6.1.
+test_seconds() {
+	local slow=1
+	! is_debug_key "$KERNEL" || slow=4
+	awk -v seconds="$1" -v slow="$slow" -v scale="$(time_scale)" \
+		'BEGIN { printf "%d\n", seconds * slow / (scale < 1 ? scale : 1) }'
+}
 
 # slab_debug=F: besides checking, it takes away the allocator's arrays of cached
 # objects, in which kmemleak would find a pointer to what was just leaked.
@@ -191,7 +201,7 @@ stage_tests() {
 		image_add_program "$STAGE" "$file" "/selftests/$name"
 		source=$(test_source "$file")
 		seconds=$(setting timeout "$source")
-		echo "$name $((${seconds:-120} * $(timeout_scale)))" >>"$STAGE/sluice/tests"
+		echo "$name $(test_seconds "${seconds:-120}")" >>"$STAGE/sluice/tests"
 		for word in $(setting needs "$source"); do
 			stage_word "$word"
 		done
@@ -203,6 +213,8 @@ stage_tests() {
 prepare() {
 	KERNEL=$(canonical_key "$KERNEL")
 	[[ -z $DISK || -r $DISK ]] || die "cannot read the disk file $DISK"
+	[[ $SLUICE_SCALE =~ ^([0-9]*\.?[0-9]*[1-9][0-9]*)?$ ]] ||
+		die "SLUICE_SCALE is to be a number above 0, not '$SLUICE_SCALE'"
 	if [[ -z $MEM ]]; then
 		is_debug_key "$KERNEL" && MEM=2048 || MEM=1024
 	fi
