@@ -234,10 +234,16 @@ check_config() {
 	return $rc
 }
 
-# wanted_options FRAGMENT... - what is still wanted after the last fragment.
+# wanted_options FRAGMENT... - what is still wanted after the last fragment; an
+# option that is not set takes along those named after it.
 wanted_options() {
 	awk -F= '/^CONFIG_/ { want[$1] = $0 }
-		/^# CONFIG_.* is not set/ { split($0, word, " "); delete want[word[2]] }
+		/^# CONFIG_.* is not set/ {
+			split($0, word, " ")
+			for (option in want)
+				if (index(option "_", word[2] "_") == 1)
+					delete want[option]
+		}
 		END { for (option in want) print want[option] }' "$@"
 }
 
