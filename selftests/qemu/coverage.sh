@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # coverage.sh - which lines of the module do the selftests and KUnit reach, and
-# which of the library its unit tests?  Says what is missing where a share is
-# below its goal.
+# which of the library its unit tests and those selftests that use it?  Says what
+# is missing where a share is below its goal.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,6 +11,7 @@ set -euo pipefail
 . "$QEMU_DIR/suites.sh"
 
 KEY=7.2-gcov
+LIBRARY_KEY=6.1
 MODULE_GOAL=85
 LIBRARY_GOAL=90
 DIR=$BUILD_DIR/coverage
@@ -20,7 +21,8 @@ report() {
 	local name=$1 goal=$2 root=$3 filter=$4 objects=$5 share
 	gcovr --root "$root" --filter "$filter" --object-directory "$objects" \
 		--gcov-ignore-parse-errors --exclude '.*/tests/.*' \
-		--txt "$DIR/$name.txt" --json-summary "$DIR/$name.json" "$objects" >&2
+		--txt "$DIR/$name.txt" --json-summary "$DIR/$name.json" "$objects" >&2 ||
+		die "gcovr cannot read the counters"
 	share=$(python3 -c 'import json, sys
 print(json.load(open(sys.argv[1]))["line_percent"])' "$DIR/$name.json")
 	echo
@@ -31,30 +33,63 @@ print(json.load(open(sys.argv[1]))["line_percent"])' "$DIR/$name.json")
 	return 1
 }
 
+# bring_counters OUT OBJECTS - from where the guest left them to the objects they
+# belong to; they are named after the path that these were built at.
+bring_counters() {
+	local counters=$1$2
+	[[ -d $counters ]] || die "the guest brought back no counters"
+	cp -r "$counters/." "$2/"
+}
+
 module_coverage() {
-	local objects=$BUILD_DIR/kmod-$KEY data=$DIR/guest gcda
+	local objects=$BUILD_DIR/kmod-$KEY data=$DIR/guest
 	rm -rf "$data"
 	find "$objects" -name '*.gcda' -delete 2>/dev/null || true
 	T="" OUT=$data guest_suite "$KEY"
-	# The kernel files the counters under the path that the object was built at.
-	gcda=$data/sys/kernel/debug/gcov$objects
-	[[ -d $gcda ]] || die "the guest brought back no counters"
-	cp -r "$gcda/." "$objects/"
+	bring_counters "$data/sys/kernel/debug/gcov" "$objects"
 	report module "$MODULE_GOAL" "$objects" "$objects/kmod/" "$objects"
+}
+
+# logged NAME COMMAND...
+logged() {
+	local log=$DIR/$1.log
+	shift
+	"$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "failed: $*"; }
+}
+
+# What needs the module is counted in a guest, in programs that have the
+# library in them.
+library_in_guest() {
+	local objects=$1 tests=$DIR/selftests data=$DIR/library-guest
+	local -a names
+	read -ra names < <(make -s --no-print-directory -C "$TOP_DIR/selftests" \
+		list-lib KSELFTEST=. "LIBSLUICE=$objects")
+	rm -rf "$data" "$tests"
+	mkdir -p "$tests"
+	gcc -O2 -c "$QEMU_DIR/coverage/exit.c" -o "$DIR/exit.o"
+	logged selftests make -C "$TOP_DIR/selftests" "OUT=$tests" "LIBSLUICE=$objects" \
+		"KSELFTEST=$("$QEMU_DIR/kernel.sh" kselftest)" \
+		CFLAGS="-O2 -g --coverage -Wl,--wrap=_exit $DIR/exit.o" "${names[@]/#/$tests/}"
+	info "== library: ${names[*]} in a guest"
+	"$QEMU_DIR/guest.sh" check --kernel "$LIBRARY_KEY" --tests "$tests" \
+		--env GCOV_PREFIX=/out --out "$data" --results "$DIR/library.tap" \
+		"${names[@]}" || warn "selftests of the library fail: build/coverage/library.tap"
+	bring_counters "$data" "$objects"
 }
 
 library_coverage() {
 	local objects=$DIR/lib
 	rm -rf "$objects"
-	make -C "$TOP_DIR/lib" check "OUT=$objects" CFLAGS="-O0 -g --coverage" \
-		LDFLAGS=--coverage >"$DIR/lib.log" 2>&1 ||
-		{ tail -n 30 "$DIR/lib.log" >&2; die "the library's tests fail"; }
+	info "== library: unit tests"
+	logged lib make -C "$TOP_DIR/lib" COVERAGE=1 "OUT=$objects" all "$objects/check-plain"
+	logged unit "$objects/check-plain"
+	library_in_guest "$objects"
 	report library "$LIBRARY_GOAL" "$TOP_DIR/lib" "$TOP_DIR/lib/" "$objects"
 }
 
 rc=0
 mkdir -p "$DIR" "$RESULTS"
-prepare_kernels "$KEY"
+prepare_kernels "$KEY" "$LIBRARY_KEY"
 library_coverage || rc=1
 module_coverage || rc=1
 exit $rc
