@@ -8,6 +8,7 @@
 
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
+#include <sys/ptrace.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -468,19 +469,26 @@ TEST_F(mapping, madvise_all)
 	EXPECT_EQ(1, stat_of(self->channel).publishers);
 }
 
+typedef void attack_fn(unsigned char *p, size_t size);
+
+static void withstands(unsigned char *own, const struct target *peer,
+		       const char *what, attack_fn *attack)
+{
+	unsigned char *p = map_target(peer, PROT_READ);
+	size_t i;
+
+	memset(own, 0x77, peer->size);
+	attack(p, peer->size);
+	for (i = 0; i < peer->size; i++)
+		if (own[i] != 0x77)
+			fail("%s changed byte %zu of %s", what, i, peer->name);
+}
+
 /* Reads what the publisher wrote, and finds it so after @attack. */
 static void keeps_content(FIXTURE_DATA(mapping) *self, const char *what,
-			  void (*attack)(unsigned char *p, size_t size))
+			  attack_fn *attack)
 {
-	unsigned char *own = map_own_pool(self);
-	unsigned char *p = map_target(&self->t[PEER_POOL], PROT_READ);
-	size_t size = self->t[PEER_POOL].size, i;
-
-	memset(own, 0x77, size);
-	attack(p, size);
-	for (i = 0; i < size; i++)
-		if (own[i] != 0x77)
-			fail("%s changed byte %zu", what, i);
+	withstands(map_own_pool(self), &self->t[PEER_POOL], what, attack);
 }
 
 static void attack_remove(unsigned char *p, size_t size)
@@ -521,6 +529,46 @@ static void attack_vm_write(unsigned char *p, size_t size)
 TEST_F(mapping, process_vm_writev)
 {
 	keeps_content(self, "process_vm_writev", attack_vm_write);
+}
+
+/* A tracer may write what the traced process itself cannot. */
+static void trace_and_write(pid_t tracee, unsigned char *p)
+{
+	struct iovec from = { "evil", 4 }, to = { p, 4 };
+	char path[32];
+	int status, fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", tracee);
+	must(ptrace(PTRACE_SEIZE, tracee, NULL, NULL));
+	must(ptrace(PTRACE_INTERRUPT, tracee, NULL, NULL));
+	check(waitpid(tracee, &status, __WALL) == tracee && WIFSTOPPED(status));
+	check(ptrace(PTRACE_POKEDATA, tracee, p, 0xbad) == -1);
+	check(ptrace(PTRACE_POKETEXT, tracee, p, 0xbad) == -1);
+	fd = must(open(path, O_RDWR | O_CLOEXEC));
+	check(pwrite(fd, "evil", 4, (uintptr_t)p) < 0);
+	check(process_vm_writev(tracee, &from, 1, &to, 1, 0) < 0);
+	must(ptrace(PTRACE_DETACH, tracee, NULL, NULL));
+	_exit(0);
+}
+
+static void attack_by_tracer(unsigned char *p, size_t size)
+{
+	pid_t tracee = getpid(), tracer = child();
+
+	if (!tracer)
+		trace_and_write(tracee, p + size / 2);
+	check(!reap(tracer));
+}
+
+TEST_F(mapping, tracer)
+{
+	keeps_content(self, "a tracer", attack_by_tracer);
+}
+
+TEST_F(mapping, tracer_in_a_lane)
+{
+	withstands(map_target(&self->t[OWN_LANE], PROT_READ | PROT_WRITE),
+		   &self->t[PEER_LANE], "a tracer", attack_by_tracer);
 }
 
 static void attack_remap_pages(unsigned char *p, size_t size)
