@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a user may have, and who pays: limits per user and per channel give
- * clear errors and are given back; memory is charged to the publisher's cgroup.
+ * clear errors and are given back; memory is charged to the publisher's cgroup,
+ * and who exceeds what his cgroup has is the one to suffer.
  */
 #include "traffic.h"
 
@@ -384,14 +385,15 @@ static void enter_cgroup(const char *name)
 	write_file(path, "0");
 }
 
-/* Bytes of @key in memory.stat. */
-static long long memory_stat(const char *cgroup, const char *key)
+/* The value of @key in @file, of lines with a key and a value each. */
+static long long cgroup_value(const char *cgroup, const char *file,
+			      const char *key)
 {
 	char path[96], line[128];
 	long long value = -1;
 	FILE *f;
 
-	snprintf(path, sizeof(path), CGROUPS "/%s/memory.stat", cgroup);
+	snprintf(path, sizeof(path), CGROUPS "/%s/%s", cgroup, file);
 	f = fopen(path, "re");
 	check(f);
 	while (fgets(line, sizeof(line), f))
@@ -399,6 +401,11 @@ static long long memory_stat(const char *cgroup, const char *key)
 			value = atoll(line + strlen(key));
 	fclose(f);
 	return value;
+}
+
+static long long memory_stat(const char *cgroup, const char *key)
+{
+	return cgroup_value(cgroup, "memory.stat", key);
 }
 
 #define POOL	(4LL << 20)
@@ -458,6 +465,241 @@ TEST_F(memcg, publisher_pays)
 	EXPECT_EQ(0, reap(sub));
 	EXPECT_TRUE(until(memory_stat("publisher", "shmem") <= shmem))
 		TH_LOG("not given back");
+}
+
+/*
+ * The limit reached. What a group is allowed is little more than what a process
+ * needs to live; what its publisher has is twice that.
+ */
+#define ALLOWED		(4LL << 20)
+#define ALLOWED_TEXT	"4194304"
+#define MUCH		(2 * ALLOWED)
+
+struct news {
+	unsigned long received;
+	int stop, step;
+	int told[3];
+};
+
+static void limit_publisher(const char *max)
+{
+	write_file(CGROUPS "/publisher/memory.max", max);
+}
+
+static void innocent_publisher(int ch, struct news *news)
+{
+	unsigned char buf[64];
+	struct pub p;
+
+	enter_cgroup("subscriber");
+	pub_join(&p, ch);
+	while (!load(&news->stop)) {
+		fill(buf, sizeof(buf), p.head);
+		must(pub_send(&p, buf, sizeof(buf), 0, in_ms(6 * PATIENCE_MS)));
+	}
+	_exit(0);
+}
+
+static void innocent_subscriber(int ch, struct step *ready, struct news *news)
+{
+	struct sub s;
+	struct msg m;
+	int ret;
+
+	enter_cgroup("subscriber");
+	sub_join(&s, ch);
+	step_say(ready);
+	while ((ret = sub_recv(&s, &m, in_ms(6 * PATIENCE_MS))) > 0) {
+		check(filled(m.data, m.length, m.position));
+		sub_release(&s, &m);
+		store(&news->received, news->received + 1);
+	}
+	check(ret == -EPIPE);
+	_exit(0);
+}
+
+/*
+ * What becomes of @victim, in a group that is allowed little, beside two others
+ * on the same channel who must not notice.
+ */
+static int fate_of(void (*victim)(int ch, struct news *news))
+{
+	struct sluice_config cfg = { .pool = MUCH, .pool_limit = 2 * MUCH };
+	struct news *news = shared(sizeof(*news));
+	struct step ready = step_make();
+	int ch = must(make_channel(NULL, &cfg)), fate;
+	pid_t pub, sub, pid;
+	unsigned long seen;
+
+	limit_publisher(ALLOWED_TEXT);
+	sub = child();
+	if (!sub)
+		innocent_subscriber(ch, &ready, news);
+	step_hear(&ready);
+	pub = child();
+	if (!pub)
+		innocent_publisher(ch, news);
+	check(until(load(&news->received) > 100));
+	pid = child();
+	if (!pid) {
+		enter_cgroup("publisher");
+		victim(ch, news);
+	}
+	fate = reap(pid);
+	seen = load(&news->received);
+	check(until(load(&news->received) > seen + 100));
+	check(stat_of(ch).publishers == 1);
+	store(&news->stop, 1);
+	check(!reap(pub));
+	check(!reap(sub));
+	close(ch);
+	check(until(read_number(CGROUPS "/publisher/memory.current", -1) <
+		    ALLOWED / 2));
+	return fate;
+}
+
+static void publish_much(int ch, struct news *news)
+{
+	unsigned char *buf;
+	struct pub p;
+
+	(void)news;
+	pub_join(&p, ch);
+	buf = malloc(p.block);
+	check(buf);
+	for (;;) {
+		fill(buf, p.block, p.head);
+		must(pub_send(&p, buf, p.block, 0, in_ms(6 * PATIENCE_MS)));
+	}
+}
+
+TEST_F(memcg, killed_while_publishing)
+{
+	EXPECT_EQ(-SIGKILL, fate_of(publish_much));
+	EXPECT_EQ(1, cgroup_value("publisher", "memory.events", "oom_kill"));
+	EXPECT_EQ(0, cgroup_value("subscriber", "memory.events", "oom_kill"));
+}
+
+static void grow_much(int ch, struct news *news)
+{
+	struct sluice_segment grow = { .size = MUCH };
+	struct pub p;
+
+	(void)news;
+	pub_join(&p, ch);
+	must(call(p.fd, SLUICE_IOC_GROW, &grow));
+	memset(map_area(p.fd, grow.offset, grow.size, PROT_READ | PROT_WRITE), 1,
+	       grow.size);
+	_exit(0);
+}
+
+TEST_F(memcg, killed_in_what_it_grew_by)
+{
+	EXPECT_EQ(-SIGKILL, fate_of(grow_much));
+	EXPECT_EQ(1, cgroup_value("publisher", "memory.events", "oom_kill"));
+}
+
+/* A ring is memory at once. Returns the error, if it lives. */
+static int join_much(void)
+{
+	struct sluice_config cfg = {
+		.slots = ALLOWED / sizeof(struct sluice_slot),
+	};
+
+	return join_role(must(make_channel(NULL, &cfg)), SLUICE_PUBLISHER);
+}
+
+static void join_and_die(int ch, struct news *news)
+{
+	(void)news;
+	must(join_role(ch, SLUICE_PUBLISHER));
+	join_much();
+	_exit(0);
+}
+
+TEST_F(memcg, killed_while_joining)
+{
+	EXPECT_EQ(-SIGKILL, fate_of(join_and_die));
+	EXPECT_EQ(1, cgroup_value("publisher", "memory.events", "oom_kill"));
+}
+
+/* Whom the kernel must not kill is told. */
+static void join_and_live(int ch, struct news *news)
+{
+	(void)news;
+	write_file("/proc/self/oom_score_adj", "-1000");
+	check(join_much() == -ENOMEM);
+	check(join_much() == -ENOMEM);
+	must(join_role(ch, SLUICE_PUBLISHER));
+	_exit(0);
+}
+
+TEST_F(memcg, told_while_joining)
+{
+	EXPECT_EQ(0, fate_of(join_and_live));
+	EXPECT_EQ(0, cgroup_value("publisher", "memory.events", "oom_kill"));
+}
+
+/*
+ * Without any memory at all. Nothing here may need a page of its own then, not
+ * even a pipe's; hence the steps in shared memory.
+ */
+static void ask_for_everything(int ch, int pub, struct news *news)
+{
+	struct sluice_segment grow = { .size = 4096 };
+
+	news->told[0] = call(pub, SLUICE_IOC_GROW, &grow);
+	news->told[1] = join_role(ch, SLUICE_SUBSCRIBER);
+	news->told[2] = make_channel(NULL, NULL);
+}
+
+static void have_nothing(int ch, struct news *news)
+{
+	int pub = must(join_role(ch, SLUICE_PUBLISHER)), i;
+
+	write_file("/proc/self/oom_score_adj", "-1000");
+	ask_for_everything(ch, pub, news);
+	for (i = 0; i < 3; i++)
+		must(news->told[i]);
+	must(mlockall(MCL_CURRENT));
+	store_release(&news->step, 1);
+	while (load_acquire(&news->step) != 2)
+		sched_yield();
+	ask_for_everything(ch, pub, news);
+	store_release(&news->step, 3);
+	while (load_acquire(&news->step) != 4)
+		sched_yield();
+	for (i = 0; i < 3; i++)
+		check(news->told[i] == -ENOMEM);
+	ask_for_everything(ch, pub, news);
+	for (i = 0; i < 3; i++)
+		must(news->told[i]);
+	_exit(0);
+}
+
+TEST_F(memcg, told_without_any)
+{
+	struct sluice_config cfg = { .pool_limit = MUCH };
+	struct news *news = shared(sizeof(*news));
+	int ch = make_channel(NULL, &cfg);
+	pid_t pid;
+
+	ASSERT_LE(0, ch);
+	pid = child();
+	if (!pid) {
+		enter_cgroup("publisher");
+		have_nothing(ch, news);
+	}
+	ASSERT_TRUE(until(load_acquire(&news->step) == 1));
+	limit_publisher("0");
+	store_release(&news->step, 2);
+	EXPECT_TRUE(until(load_acquire(&news->step) == 3));
+	limit_publisher("max");
+	store_release(&news->step, 4);
+	EXPECT_EQ(0, reap(pid)) TH_LOG("told %d, %d, %d", news->told[0],
+				       news->told[1], news->told[2]);
+	EXPECT_EQ(0, stat_of(ch).publishers);
+	EXPECT_EQ(0, stat_of(ch).subscribers);
 }
 
 TEST_HARNESS_MAIN
