@@ -69,12 +69,14 @@ selftests: lib
 install: lib tools			## library, headers and command under PREFIX (and DESTDIR)
 	$(call part,lib,install DESTDIR=$(DESTDIR))
 	$(call part,tools,install DESTDIR=$(DESTDIR))
+	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 modules_install: module			## the module, for modprobe
-	install -D -m 644 $(MODULE) $(DESTDIR)/lib/modules/$(shell make -s -C $(KDIR) kernelrelease)/updates/sluice.ko
-	[ -n '$(DESTDIR)' ] || depmod -a
+	@$(QEMU)/load.sh install $(MODULE) '$(DESTDIR)'
 
-load: module				## load the module into the running kernel
+load:					## load the module into the running kernel
+	@$(QEMU)/load.sh possible
+	@$(MAKE) --no-print-directory module
 	@$(QEMU)/load.sh load $(MODULE)
 
 unload:					## and take it out again

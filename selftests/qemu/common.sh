@@ -12,6 +12,8 @@ TOP_DIR=$(cd "$QEMU_DIR/../.." && pwd)
 BUILD_DIR=${BUILD_DIR:-$TOP_DIR/build}
 CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sluice
 JOBS=${JOBS:-$(nproc)}
+# Where ordinary users' shells do not look for depmod, modprobe and modinfo.
+PATH=$PATH:/usr/sbin:/sbin
 
 info() { printf '%s\n' "$*" >&2; }
 warn() { printf 'warning: %s\n' "$*" >&2; }

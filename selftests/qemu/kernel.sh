@@ -130,7 +130,7 @@ prebuilt_fetch() {
 	ln -sfn ../../../kdir "$tmp/lib/modules/$release/build"
 	echo "$release" >"$tmp/release"
 	echo "${image#* }" >"$tmp/version"
-	depmod -b "$tmp" "$release"
+	depmod -b "$tmp" "$release" || { rm -rf "$tmp"; return 1; }
 	mkdir -p "${dir%/*}"
 	publish_dir "$tmp" "$dir"
 }

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
-# load.sh load FILE | unload - the module in the running kernel, with words for
-# what usually goes wrong.
+# load.sh possible | load FILE | unload - the module in the running kernel, with
+# words for what usually goes wrong.
+# load.sh install FILE [DESTDIR] - to where modprobe of its kernel finds it.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -16,10 +17,19 @@ require_modules() {
 		die "this kernel cannot load modules; try it in a guest: make shell"
 }
 
+possible() {
+	require_modules
+	! loaded || die "sluice is loaded already (make unload)"
+}
+
+# release_of FILE - of the kernel that it was built for. Asking the build tree
+# (make kernelrelease) gives another answer with Debian's headers.
+release_of() { modinfo -F vermagic "$1" | cut -d ' ' -f 1; }
+
 load() {
 	local wanted
-	! loaded || die "sluice is loaded already (make unload)"
-	wanted=$(modinfo -F vermagic "$1" | cut -d ' ' -f 1)
+	possible
+	wanted=$(release_of "$1")
 	[[ $wanted == "$(uname -r)" ]] ||
 		die "the module was built for $wanted, this is $(uname -r)"
 	as_root insmod "$1" || die "the kernel refused it; the reason is at the end of dmesg"
@@ -27,14 +37,26 @@ load() {
 }
 
 unload() {
+	require_modules
 	loaded || die "sluice is not loaded"
 	as_root rmmod sluice || die "still in use; see who: fuser -v /dev/sluice"
 	echo "unloaded"
 }
 
-require_modules
+install_module() {
+	local release file
+	release=$(release_of "$1")
+	[[ -n $release ]] || die "cannot tell which kernel $1 is for"
+	file=${2:-}/lib/modules/$release/updates/sluice.ko
+	install -D -m 644 "$1" "$file"
+	[[ -n ${2:-} ]] || depmod -a "$release"
+	echo "installed: $file"
+}
+
 case ${1:-} in
+possible) possible ;;
 load) load "${2:?which module?}" ;;
 unload) unload ;;
-*) die "usage: load.sh load FILE | unload" ;;
+install) install_module "${2:?which module?}" "${3:-}" ;;
+*) die "usage: load.sh possible | load FILE | unload | install FILE [DESTDIR]" ;;
 esac
