@@ -20,8 +20,11 @@ MATRIX_KERNELS	:= 6.1 6.1-rt 6.12 debug
 export BUILD_DIR := $(BUILD)
 
 # What may be given on the command line goes to the scripts by value, so that
-# no quote or dollar in it is read a second time.
-export T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE
+# no quote or dollar in it is read a second time, by make neither.
+SETTINGS	:= T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE
+$(foreach name,$(SETTINGS),$(if $(filter command,$(origin $(name))),\
+	$(eval override $(name) := $$(value $(name)))))
+export $(SETTINGS)
 
 part = $(if $(wildcard $(1)/Makefile),$(MAKE) -C $(1) OUT=$(BUILD)/$(1) PREFIX=$(PREFIX) $(2),@echo "there is no $(1)/Makefile")
 
