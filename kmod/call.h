@@ -36,6 +36,15 @@ struct sluice_call {
 		struct sluice_fds fds;
 		struct sluice_claims claims;
 		struct sluice_fd_take fd_take;
+		struct sluice_lockspace_open lockspace;
+		struct sluice_lockspace_stat lockspace_stat;
+		struct sluice_holder_new holder;
+		struct sluice_lock lock;
+		struct sluice_items items;
+		struct sluice_value value;
+		struct sluice_event event;
+		struct sluice_locks locks;
+		struct sluice_deadlock deadlock;
 	} arg;
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/sluice, and the order in which the module comes and goes. Anybody may
- * open the device: what it gives access to is decided by the channel's mode.
+ * open the device: what it gives access to is decided by the modes of channels
+ * and lockspaces.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -10,6 +11,8 @@
 
 #include "call.h"
 #include "channel.h"
+#include "holder.h"
+#include "lockspace.h"
 #include "name.h"
 #include "tunables.h"
 
@@ -18,6 +21,7 @@ static long device_info(struct sluice_call *call)
 	call->arg.info = (struct sluice_info) {
 		.abi_major = SLUICE_ABI_MAJOR,
 		.abi_minor = SLUICE_ABI_MINOR,
+		.features = SLUICE_FEATURE_LOCKS,
 		.slots_max = sluice_slots_max(),
 		.publishers_max = sluice_publishers_max(),
 		.subscribers_max = sluice_subscribers_max(),
@@ -37,10 +41,23 @@ static long device_list_channels(struct sluice_call *call)
 	return sluice_object_list(call, &sluice_channel_type);
 }
 
+static long device_open_lockspace(struct sluice_call *call)
+{
+	return sluice_object_open(call, &sluice_lockspace_type);
+}
+
+static long device_list_lockspaces(struct sluice_call *call)
+{
+	return sluice_object_list(call, &sluice_lockspace_type);
+}
+
 static const struct sluice_ioctl device_ioctls[] = {
 	{ SLUICE_IOC_INFO, device_info },
 	{ SLUICE_IOC_OPEN, device_open_channel },
 	{ SLUICE_IOC_LIST, device_list_channels },
+	{ SLUICE_IOC_LOCKSPACE, device_open_lockspace },
+	{ SLUICE_IOC_LOCKSPACES, device_list_lockspaces },
+	{ SLUICE_IOC_HOLDER, sluice_holder_open },
 };
 
 static long device_ioctl(struct file *file, unsigned int cmd,
@@ -72,15 +89,24 @@ static int __init sluice_init(void)
 	ret = sluice_names_init();
 	if (ret)
 		return ret;
+	ret = sluice_holders_init();
+	if (ret)
+		goto names;
 	ret = misc_register(&device);
 	if (ret)
-		sluice_names_exit();
+		goto holders;
+	return 0;
+holders:
+	sluice_holders_exit();
+names:
+	sluice_names_exit();
 	return ret;
 }
 
 static void __exit sluice_exit(void)
 {
 	misc_deregister(&device);
+	sluice_holders_exit();
 	sluice_names_exit();
 	/* Areas and endpoints are freed by RCU callbacks that are in here. */
 	rcu_barrier();
@@ -90,5 +116,5 @@ module_init(sluice_init);
 module_exit(sluice_exit);
 
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Zero-copy message channels between processes");
+MODULE_DESCRIPTION("Zero-copy message channels and arbitration between processes");
 MODULE_VERSION("0.1.0");

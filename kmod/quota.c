@@ -14,6 +14,7 @@
 #include <linux/err.h>
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
@@ -23,7 +24,7 @@ struct sluice_user {
 	struct hlist_node node;
 	struct user_namespace *ns;
 	kuid_t uid;
-	unsigned int refs;		/* users_lock */
+	refcount_t refs;	/* the last goes under users_lock */
 	struct sluice_user *parent;
 	atomic64_t used[SLUICE_RES_COUNT];
 };
@@ -61,17 +62,25 @@ static struct sluice_user *user_new(struct user_namespace *ns, kuid_t uid)
 	return user;
 }
 
+/* Return: its parent, whose reference is left to the caller. */
+static struct sluice_user *user_forget(struct sluice_user *user)
+{
+	struct sluice_user *parent = user->parent;
+
+	lockdep_assert_held(&users_lock);
+	hash_del(&user->node);
+	put_user_ns(user->ns);
+	kfree(user);
+	return parent;
+}
+
 static void user_put_locked(struct sluice_user *user)
 {
 	struct sluice_user *parent;
 
 	lockdep_assert_held(&users_lock);
-	for (; user && !--user->refs; user = parent) {
-		parent = user->parent;
-		hash_del(&user->node);
-		put_user_ns(user->ns);
-		kfree(user);
-	}
+	for (; user && refcount_dec_and_test(&user->refs); user = parent)
+		parent = user_forget(user);
 }
 
 struct sluice_user *sluice_user_get(struct user_namespace *ns, kuid_t uid)
@@ -82,7 +91,7 @@ struct sluice_user *sluice_user_get(struct user_namespace *ns, kuid_t uid)
 	for (;;) {
 		user = user_find(ns, uid);
 		if (user) {
-			user->refs++;
+			refcount_inc(&user->refs);
 			*link = user;
 			break;
 		}
@@ -92,7 +101,7 @@ struct sluice_user *sluice_user_get(struct user_namespace *ns, kuid_t uid)
 			first = ERR_PTR(-ENOMEM);
 			break;
 		}
-		user->refs = 1;
+		refcount_set(&user->refs, 1);
 		*link = user;
 		link = &user->parent;
 		if (!ns->parent)
@@ -106,16 +115,15 @@ struct sluice_user *sluice_user_get(struct user_namespace *ns, kuid_t uid)
 
 struct sluice_user *sluice_user_hold(struct sluice_user *user)
 {
-	mutex_lock(&users_lock);
-	user->refs++;
-	mutex_unlock(&users_lock);
+	refcount_inc(&user->refs);
 	return user;
 }
 
 void sluice_user_put(struct sluice_user *user)
 {
-	mutex_lock(&users_lock);
-	user_put_locked(user);
+	if (!refcount_dec_and_mutex_lock(&user->refs, &users_lock))
+		return;
+	user_put_locked(user_forget(user));
 	mutex_unlock(&users_lock);
 }
 

@@ -906,8 +906,7 @@ struct sluice_locks {
 	__u32 resv;
 };
 
-#define SLUICE_WAITS_QUEUED	0x1	/* for one that only waits, but is ahead */
-#define SLUICE_WAITS_VICTIM	0x2	/* who got EDEADLK */
+#define SLUICE_WAITS_VICTIM	0x1	/* who got EDEADLK */
 
 /**
  * struct sluice_waits - one step of a cycle (SLUICE_IOC_DEADLOCK)
@@ -917,7 +916,7 @@ struct sluice_locks {
  * @end: last byte wanted
  * @lockspace: id of the resource's
  * @mode: wanted
- * @blocked_by: mode in which the next of the cycle has it (or waits for it)
+ * @blocked_by: mode in which the next of the cycle has it
  * @flags: SLUICE_WAITS_*
  * @pid: as in struct sluice_lock_entry
  * @tid: likewise

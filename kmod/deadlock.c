@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Deadlocks: does a request wait for ever?
+ *
+ * Not so if its holder is live. Who does not wait is live: he may let go of
+ * what he has. Who waits for all becomes live when nobody who stands in the way
+ * of any of his wants is not; who waits for any, when that is so of one. That
+ * is the reduction of a general resource graph (Holt, Some Deadlock Properties
+ * of Computer Systems, 1972; the AND-OR model of Knapp, Deadlock Detection in
+ * Distributed Databases, 1987): a cycle is neither necessary nor sufficient
+ * where there is a choice. Those ahead in a queue stand in the way like those
+ * who hold something.
+ *
+ * Before a request begins to wait there is no deadlock, so one that comes with
+ * it makes its holder wait for ever: it is enough to ask about him. As in SAT
+ * solvers' watched literals (Moskewicz et al., Chaff, 2001), each want watches
+ * one who is not known to be live and stands in its way. When he turns out to
+ * be, the want looks on from there; when there is nobody else, it is clear. So
+ * everybody who stands in somebody's way is looked at once at most, only those
+ * are looked at who matter, and one who is live is mostly found at once. What
+ * is not live when nothing is left to look at is deadlocked.
+ *
+ * Queues are ours to change, though. Who would not be stuck if nobody had to
+ * queue shall not fail: somebody in the cycle is let past those ahead of him,
+ * who cannot go on anyway.
+ *
+ * All of it is in the structures themselves: nothing is allocated to look.
+ *
+ * Locks: the domain's, see domain.c, in every function here.
+ */
+#include <linux/atomic.h>
+#include <linux/ktime.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "deadlock.h"
+#include "domain.h"
+#include "holder.h"
+#include "lockspace.h"
+#include "request.h"
+
+#define CYCLES_KEPT	16	/* of a lockspace */
+#define STEPS_KEPT	64	/* of a cycle */
+
+/* Marks of one look are another's by no chance. */
+static atomic64_t graph_marks;
+
+/**
+ * struct graph - one look
+ * @mark: on all requests that are part of it
+ * @held_only: as if nobody had to queue
+ * @nodes: those requests
+ * @todo: those to be looked at (again)
+ */
+struct graph {
+	u64 mark;
+	bool held_only;
+	struct list_head nodes;
+	struct list_head todo;
+};
+
+static bool node_live(struct sluice_holder *holder, u64 mark)
+{
+	struct sluice_request *request = &holder->request;
+
+	return !sluice_request_waits(request) ||
+		(request->mark == mark && request->live);
+}
+
+static void graph_add(struct graph *graph, struct sluice_request *request)
+{
+	u32 i;
+
+	if (request->mark == graph->mark)
+		return;
+	request->mark = graph->mark;
+	request->live = false;
+	request->next = 0;
+	INIT_LIST_HEAD(&request->watchers);
+	list_add_tail(&request->node, &graph->nodes);
+	list_add_tail(&request->todo, &graph->todo);
+	for (i = 0; i < request->count; i++) {
+		sluice_want_rewind(&request->wants[i]);
+		request->wants[i].queue_seen |= graph->held_only;
+		request->wants[i].watched = NULL;
+	}
+}
+
+/* Return: whether nobody stands in the way who is not live. */
+static bool want_look(struct graph *graph, struct sluice_want *want)
+{
+	if (want->watched)
+		return false;
+	want->watched = sluice_want_blocker(want, node_live, graph->mark);
+	if (!want->watched)
+		return true;
+	graph_add(graph, &want->watched->request);
+	list_add_tail(&want->watch, &want->watched->request.watchers);
+	return false;
+}
+
+static bool request_look(struct graph *graph, struct sluice_request *request)
+{
+	u32 i;
+
+	if (!sluice_request_any(request)) {
+		while (request->next < request->count &&
+		       want_look(graph, &request->wants[request->next]))
+			request->next++;
+		return request->next == request->count;
+	}
+	for (i = 0; i < request->count; i++)
+		if (want_look(graph, &request->wants[i]))
+			return true;
+	return false;
+}
+
+static void graph_set_live(struct graph *graph, struct sluice_request *request)
+{
+	struct sluice_want *want, *next;
+	struct sluice_request *watcher;
+
+	request->live = true;
+	list_for_each_entry_safe(want, next, &request->watchers, watch) {
+		list_del_init(&want->watch);
+		want->watched = NULL;
+		watcher = &want->holder->request;
+		if (!watcher->live && list_empty(&watcher->todo))
+			list_add_tail(&watcher->todo, &graph->todo);
+	}
+}
+
+/* Return: whether @root waits for ever, and with it all that are not live. */
+static bool graph_stuck(struct graph *graph, struct sluice_request *root,
+			bool held_only)
+{
+	struct sluice_request *request;
+
+	graph->held_only = held_only;
+	graph->mark = atomic64_inc_return(&graph_marks);
+	INIT_LIST_HEAD(&graph->nodes);
+	INIT_LIST_HEAD(&graph->todo);
+	graph_add(graph, root);
+	while (!root->live && !list_empty(&graph->todo)) {
+		request = list_first_entry(&graph->todo, struct sluice_request,
+					   todo);
+		list_del_init(&request->todo);
+		if (!request->live && request_look(graph, request))
+			graph_set_live(graph, request);
+		cond_resched();
+	}
+	return !root->live;
+}
+
+bool sluice_deadlock_stuck(struct sluice_request *request)
+{
+	struct graph graph;
+
+	sluice_domain_assert(sluice_request_holder(request)->domain);
+	return graph_stuck(&graph, request, false);
+}
+
+/*
+ * The shortest cycle through @root, by breadth first; @via leads back. There is
+ * one, for without @root waiting everybody was live.
+ */
+static struct sluice_want *cycle_find(struct graph *graph,
+				      struct sluice_request *root)
+{
+	struct sluice_request *request, *next;
+	struct sluice_want *want;
+	LIST_HEAD(todo);
+	u32 i;
+
+	list_for_each_entry(request, &graph->nodes, node)
+		request->via = NULL;
+	list_add(&root->todo, &todo);
+	while (!list_empty(&todo)) {
+		request = list_first_entry(&todo, struct sluice_request, todo);
+		list_del_init(&request->todo);
+		for (i = 0; i < request->count; i++) {
+			want = &request->wants[i];
+			if (!want->watched)
+				continue;
+			next = &want->watched->request;
+			if (next == root) {
+				while (!list_empty(&todo))
+					list_del_init(todo.next);
+				return want;
+			}
+			if (next->via)
+				continue;
+			next->via = want;
+			list_add_tail(&next->todo, &todo);
+		}
+		cond_resched();
+	}
+	return NULL;
+}
+
+static struct sluice_want *cycle_before(struct sluice_want *want)
+{
+	return want->holder->request.via;
+}
+
+/* Is @a to fail rather than @b? */
+static bool victim_rather(u32 policy, struct sluice_request *a,
+			  struct sluice_request *b)
+{
+	switch (policy) {
+	case SLUICE_VICTIM_YOUNGEST:
+		return sluice_request_holder(a)->id >
+			sluice_request_holder(b)->id;
+	case SLUICE_VICTIM_PRIORITY:
+		return a->priority < b->priority;
+	default:
+		return false;
+	}
+}
+
+/* @last is the want of the cycle that waits for @root; the first is @root's. */
+static struct sluice_request *victim_choose(u32 policy,
+					    struct sluice_request *root,
+					    struct sluice_want *last)
+{
+	struct sluice_request *victim = root;
+
+	for (; last; last = cycle_before(last))
+		if (victim_rather(policy, &last->holder->request, victim))
+			victim = &last->holder->request;
+	return victim;
+}
+
+static void step_write(struct sluice_cycle_step *step, struct sluice_want *want,
+		       struct sluice_request *victim)
+{
+	struct sluice_holder *holder = want->holder;
+
+	step->holder = holder->id;
+	step->since = holder->request.since;
+	step->start = want->start;
+	step->last = want->last;
+	step->space = want->space->object.id;
+	step->mode = want->mode;
+	step->blocked_by = want->standing->mode;
+	step->flags = &holder->request == victim ? SLUICE_WAITS_VICTIM : 0;
+	step->tgid = get_pid(holder->tgid);
+	step->tid = get_pid(holder->tid);
+	step->uid = holder->uid;
+	step->key = want->key;
+	memcpy(step->comm, holder->comm, sizeof(step->comm));
+}
+
+static void cycle_free(struct sluice_cycle *cycle)
+{
+	u32 i;
+
+	for (i = 0; i < cycle->kept; i++) {
+		put_pid(cycle->steps[i].tgid);
+		put_pid(cycle->steps[i].tid);
+	}
+	kfree(cycle);
+}
+
+static void cycle_keep(struct sluice_lockspace *space,
+		       struct sluice_cycle *cycle)
+{
+	struct sluice_cycle *oldest;
+
+	list_add_tail(&cycle->link, &space->deadlocks);
+	if (++space->deadlocks_kept <= CYCLES_KEPT)
+		return;
+	oldest = list_first_entry(&space->deadlocks, struct sluice_cycle, link);
+	list_del(&oldest->link);
+	space->deadlocks_kept--;
+	cycle_free(oldest);
+}
+
+/* Without memory it is only counted. */
+static void cycle_record(struct sluice_lockspace *space,
+			 struct sluice_want *last,
+			 struct sluice_request *victim)
+{
+	struct sluice_cycle *cycle;
+	struct sluice_want *want;
+	u32 length = 0, at, kept;
+
+	space->deadlock_numbers++;
+	for (want = last; want; want = cycle_before(want))
+		length++;
+	kept = min_t(u32, length, STEPS_KEPT);
+	cycle = kzalloc(struct_size(cycle, steps, kept), GFP_KERNEL_ACCOUNT);
+	if (!cycle)
+		return;
+	cycle->number = space->deadlock_numbers;
+	cycle->when = ktime_get_ns();
+	cycle->length = length;
+	cycle->kept = kept;
+	at = length;
+	for (want = last; want; want = cycle_before(want))
+		if (--at < kept)
+			step_write(&cycle->steps[at], want, victim);
+	cycle_keep(space, cycle);
+}
+
+void sluice_deadlocks_forget(struct sluice_lockspace *space)
+{
+	struct sluice_cycle *cycle, *next;
+
+	list_for_each_entry_safe(cycle, next, &space->deadlocks, link)
+		cycle_free(cycle);
+}
+
+/* Return: who shall fail. */
+static struct sluice_request *graph_victim(struct graph *graph,
+					   struct sluice_request *root)
+{
+	struct sluice_want *last = cycle_find(graph, root), *first;
+	struct sluice_request *victim;
+	struct sluice_lockspace *space;
+
+	if (WARN_ON_ONCE(!last))
+		return root;
+	for (first = last; cycle_before(first); first = cycle_before(first))
+		;
+	space = first->space;
+	victim = victim_choose(space->config.victim, root, last);
+	cycle_record(space, last, victim);
+	return victim;
+}
+
+/* A want that only watches one ahead of it, of the cycle if it has any. */
+static struct sluice_want *graph_queued(struct graph *graph,
+					struct sluice_request *root)
+{
+	struct sluice_request *request;
+	struct sluice_want *want;
+	u32 i;
+
+	for (want = cycle_find(graph, root); want; want = cycle_before(want))
+		if (!want->standing)
+			return want;
+	list_for_each_entry(request, &graph->nodes, node) {
+		for (i = 0; i < request->count; i++) {
+			want = &request->wants[i];
+			if (!request->live && want->watched && !want->standing)
+				return want;
+		}
+		cond_resched();
+	}
+	return NULL;
+}
+
+void sluice_deadlock_resolve(struct sluice_request *request)
+{
+	struct sluice_want *want;
+	struct graph graph;
+	LIST_HEAD(dirty);
+
+	sluice_domain_assert(sluice_request_holder(request)->domain);
+	/* Each turn somebody waits no more, or queues no more. */
+	while (sluice_request_waits(request) &&
+	       graph_stuck(&graph, request, false)) {
+		want = NULL;
+		if (!graph_stuck(&graph, request, true)) {
+			graph_stuck(&graph, request, false);
+			want = graph_queued(&graph, request);
+		}
+		if (want)
+			sluice_want_jump(want, &dirty);
+		else
+			sluice_request_fail(graph_victim(&graph, request),
+					    -EDEADLK, &dirty);
+		sluice_request_pass(&dirty);
+	}
+}

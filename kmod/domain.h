@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_DOMAIN_H
+#define SLUICE_DOMAIN_H
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+
+/**
+ * struct sluice_domain - lockspaces and holders that may wait for each other
+ * @ref: of lockspaces and holders that began here, and of domains joined to it
+ * @lock: guards all of them, while @forward is NULL
+ * @id: lock order between two domains
+ * @forward: the domain this one was joined to; set once, under both locks
+ * @weight: domains joined to it, and itself
+ */
+struct sluice_domain {
+	struct kref ref;
+	struct mutex lock;
+	u64 id;
+	struct sluice_domain *forward;
+	unsigned int weight;
+};
+
+struct sluice_domain *sluice_domain_new(void);
+void sluice_domain_put(struct sluice_domain *domain);
+
+/**
+ * sluice_domain_lock - lock what a domain has become part of
+ * @domain: the one a lockspace or holder began in
+ *
+ * Return: the domain that was locked, to be unlocked.
+ */
+struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain);
+
+static inline void sluice_domain_unlock(struct sluice_domain *domain)
+{
+	mutex_unlock(&domain->lock);
+}
+
+/* From now on, locking @a or @b locks both. */
+void sluice_domain_join(struct sluice_domain *a, struct sluice_domain *b);
+
+/* For lockdep: is the domain that @domain has become part of locked? */
+void sluice_domain_assert(struct sluice_domain *domain);
+
+#endif

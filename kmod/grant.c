@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Grants: who has which range of a resource in which mode.
+ *
+ * The grants of all holders of a resource are an interval tree, asked for what
+ * stands in somebody's way. Those of one holder are a tree by resource and
+ * start; of one resource they are apart from each other, and those that touch
+ * and are alike are one: sluice_grant_set() and sluice_grant_settle() keep it
+ * so. Only a fresh grant lies over what its holder had, and is in no holder's
+ * tree: until the caller knows of it, it has both, and either can be dropped
+ * without asking anybody.
+ *
+ * Locks: the domain's, see domain.c.
+ */
+#include <linux/err.h>
+#include <linux/interval_tree_generic.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "grant.h"
+#include "holder.h"
+#include "lockspace.h"
+#include "quota.h"
+#include "resource.h"
+
+#define GRANT_START(grant)	((grant)->start)
+#define GRANT_LAST(grant)	((grant)->last)
+
+INTERVAL_TREE_DEFINE(struct sluice_grant, rb, u64, subtree_last, GRANT_START,
+		     GRANT_LAST, static, grants)
+
+struct sluice_grant *sluice_grant_new(struct sluice_user *user)
+{
+	struct sluice_grant *grant;
+	int ret = sluice_charge(user, SLUICE_RES_LOCKS, 1);
+
+	if (ret)
+		return ERR_PTR(ret);
+	grant = kzalloc(sizeof(*grant), GFP_KERNEL_ACCOUNT);
+	if (!grant) {
+		sluice_uncharge(user, SLUICE_RES_LOCKS, 1);
+		return ERR_PTR(-ENOMEM);
+	}
+	grant->user = sluice_user_hold(user);
+	RB_CLEAR_NODE(&grant->held);
+	INIT_LIST_HEAD(&grant->news);
+	INIT_LIST_HEAD(&grant->leased);
+	return grant;
+}
+
+void sluice_grant_free(struct sluice_grant *grant)
+{
+	if (IS_ERR_OR_NULL(grant))
+		return;
+	kfree(grant->revoked);
+	sluice_uncharge(grant->user, SLUICE_RES_LOCKS, 1);
+	sluice_user_put(grant->user);
+	kfree(grant);
+}
+
+static void grant_insert(struct sluice_grant *grant)
+{
+	struct sluice_resource *resource = grant->resource;
+
+	grants_insert(grant, &resource->grants);
+	if (!resource->held[grant->mode]++)
+		resource->held_modes |= BIT(grant->mode);
+	resource->space->grants++;
+}
+
+static void grant_remove(struct sluice_grant *grant)
+{
+	struct sluice_resource *resource = grant->resource;
+
+	grants_remove(grant, &resource->grants);
+	if (!--resource->held[grant->mode])
+		resource->held_modes &= ~BIT(grant->mode);
+	resource->space->grants--;
+}
+
+/*
+ * A holder's own.
+ */
+static struct sluice_grant *held_entry(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct sluice_grant, held);
+}
+
+static bool held_before(const struct sluice_grant *grant,
+			const struct sluice_resource *resource, u64 start)
+{
+	if (grant->resource != resource)
+		return grant->resource < resource;
+	return grant->start < start;
+}
+
+static void held_insert(struct sluice_grant *grant)
+{
+	struct sluice_holder *holder = grant->holder;
+	struct rb_node **link = &holder->held.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = held_before(held_entry(parent), grant->resource,
+				   grant->start) ?
+			&parent->rb_right : &parent->rb_left;
+	}
+	rb_link_node(&grant->held, parent, link);
+	rb_insert_color(&grant->held, &holder->held);
+	holder->held_count++;
+}
+
+static void held_remove(struct sluice_grant *grant)
+{
+	rb_erase(&grant->held, &grant->holder->held);
+	RB_CLEAR_NODE(&grant->held);
+	grant->holder->held_count--;
+}
+
+static void grant_hold(struct sluice_grant *grant)
+{
+	held_insert(grant);
+	if (grant->expires)
+		list_add_tail(&grant->leased, &grant->holder->leased);
+}
+
+struct sluice_grant *sluice_grant_own(const struct sluice_holder *holder,
+				      const struct sluice_resource *resource,
+				      u64 start, u64 last)
+{
+	struct rb_node *node = holder->held.rb_node;
+	struct sluice_grant *grant, *before = NULL, *first = NULL;
+
+	sluice_domain_assert(holder->domain);
+	while (node) {
+		grant = held_entry(node);
+		if (held_before(grant, resource, start)) {
+			before = grant;
+			node = node->rb_right;
+		} else {
+			first = grant;
+			node = node->rb_left;
+		}
+	}
+	if (before && before->resource == resource && before->last >= start)
+		return before;
+	return first && first->resource == resource && first->start <= last ?
+		first : NULL;
+}
+
+struct sluice_grant *sluice_grant_own_next(struct sluice_grant *grant, u64 last)
+{
+	struct sluice_grant *next = held_entry(rb_next(&grant->held));
+
+	return next && next->resource == grant->resource &&
+		next->start <= last ? next : NULL;
+}
+
+bool sluice_grant_blocks(const struct sluice_holder *holder,
+			 const struct sluice_resource *resource, u8 mode,
+			 u64 start, u64 last)
+{
+	struct sluice_grant *grant;
+
+	for (grant = sluice_grant_own(holder, resource, start, last); grant;
+	     grant = sluice_grant_own_next(grant, last))
+		if (sluice_mode_conflict(grant->mode, mode))
+			return true;
+	return false;
+}
+
+/*
+ * Everybody's.
+ */
+void sluice_grant_publish(struct sluice_grant *grant)
+{
+	struct sluice_holder *holder = grant->holder;
+	u64 before = grant->start ? grant->start - 1 : 0;
+	u64 behind = grant->last == SLUICE_END ? SLUICE_END : grant->last + 1;
+
+	sluice_domain_assert(holder->domain);
+	grant_insert(grant);
+	grant->fresh = sluice_grant_own(holder, grant->resource, before, behind);
+	if (!grant->fresh)
+		grant_hold(grant);
+}
+
+void sluice_grant_withdraw(struct sluice_grant *grant)
+{
+	sluice_domain_assert(grant->holder->domain);
+	grant_remove(grant);
+	if (!RB_EMPTY_NODE(&grant->held))
+		held_remove(grant);
+	list_del_init(&grant->news);
+	list_del_init(&grant->leased);
+	grant->fresh = false;
+}
+
+static struct sluice_grant *grant_first(const struct sluice_resource *resource,
+					u64 start, u64 last)
+{
+	return grants_iter_first((struct rb_root_cached *)&resource->grants,
+				 start, last);
+}
+
+struct sluice_grant *sluice_grant_any(const struct sluice_resource *resource,
+				      struct sluice_grant *after)
+{
+	return after ? grants_iter_next(after, 0, SLUICE_END) :
+		       grant_first(resource, 0, SLUICE_END);
+}
+
+struct sluice_grant *sluice_grant_conflict(const struct sluice_resource *resource,
+					   const struct sluice_holder *holder,
+					   u8 mode, u64 start, u64 last,
+					   struct sluice_grant *after)
+{
+	struct sluice_grant *grant;
+
+	if (!(resource->held_modes & sluice_mode_conflicts[mode]))
+		return NULL;
+	grant = after ? grants_iter_next(after, start, last) :
+		grant_first(resource, start, last);
+	while (grant && (grant->holder == holder ||
+			 !sluice_mode_conflict(grant->mode, mode)))
+		grant = grants_iter_next(grant, start, last);
+	return grant;
+}
+
+/*
+ * Changing ranges. The trees are sorted by what is changed, so a grant leaves
+ * the interval tree meanwhile; its place among its holder's stays the same.
+ */
+static void grant_trim(struct sluice_grant *grant, u64 start, u64 last)
+{
+	grant_remove(grant);
+	grant->start = start;
+	grant->last = last;
+	grant_insert(grant);
+}
+
+static void grant_change(struct sluice_grant *grant, u8 mode)
+{
+	grant_remove(grant);
+	grant->mode = mode;
+	grant->wanted = SLUICE_UNLOCKED;
+	list_del_init(&grant->news);
+	grant_insert(grant);
+}
+
+static struct sluice_grant *spare_take(struct sluice_grant **spares)
+{
+	struct sluice_grant *spare = NULL;
+	u32 i;
+
+	for (i = 0; i < SLUICE_SPARES && !spare; i++)
+		swap(spare, spares[i]);
+	WARN_ON_ONCE(!spare);
+	return spare;
+}
+
+/* The part of @grant from @start on becomes a grant of its own. */
+static struct sluice_grant *grant_split(struct sluice_grant *grant, u64 start,
+					struct sluice_grant **spares)
+{
+	struct sluice_grant *tail = spare_take(spares);
+
+	if (!tail)
+		return NULL;
+	tail->resource = grant->resource;
+	tail->holder = grant->holder;
+	tail->mode = grant->mode;
+	tail->token = grant->token;
+	tail->since = grant->since;
+	tail->expires = grant->expires;
+	tail->start = start;
+	tail->last = grant->last;
+	grant_trim(grant, grant->start, start - 1);
+	grant_insert(tail);
+	grant_hold(tail);
+	return tail;
+}
+
+static void grant_drop(struct sluice_grant *grant)
+{
+	sluice_grant_withdraw(grant);
+	sluice_grant_free(grant);
+}
+
+static bool grant_alike(const struct sluice_grant *a,
+			const struct sluice_grant *b)
+{
+	return a->last != SLUICE_END && a->last + 1 == b->start &&
+		a->mode == b->mode && a->expires == b->expires;
+}
+
+/* Two that touch and are alike are one, with the newer one's token. */
+static void grant_merge(struct sluice_grant *a, struct sluice_grant *b)
+{
+	u64 last = b->last;
+
+	a->token = max(a->token, b->token);
+	a->since = max(a->since, b->since);
+	grant_drop(b);
+	grant_trim(a, a->start, last);
+}
+
+/* What touches a range that has changed may be alike now. */
+static void grants_join(struct sluice_holder *holder,
+			struct sluice_resource *resource, u64 start, u64 last)
+{
+	u64 behind = last == SLUICE_END ? SLUICE_END : last + 1;
+	struct sluice_grant *grant, *next;
+
+	grant = sluice_grant_own(holder, resource, start ? start - 1 : 0,
+				 behind);
+	while (grant) {
+		next = sluice_grant_own_next(grant, behind);
+		if (next && grant_alike(grant, next))
+			grant_merge(grant, next);
+		else
+			grant = next;
+	}
+}
+
+bool sluice_grant_set(struct sluice_holder *holder,
+		      struct sluice_resource *resource, u64 start, u64 last,
+		      u8 mode, struct sluice_grant **spares)
+{
+	struct sluice_grant *grant, *next;
+	bool changed = false;
+
+	for (grant = sluice_grant_own(holder, resource, start, last); grant;
+	     grant = next) {
+		next = sluice_grant_own_next(grant, last);
+		if (grant->mode == mode)
+			continue;
+		if (grant->start < start && (mode || grant->last > last)) {
+			/* The middle is looked at next. */
+			next = grant_split(grant, start, spares);
+			continue;
+		}
+		changed = true;
+		if (grant->start < start)
+			grant_trim(grant, grant->start, start - 1);
+		else if (grant->last <= last && mode)
+			grant_change(grant, mode);
+		else if (grant->last <= last)
+			grant_drop(grant);
+		else if (!mode)
+			grant_trim(grant, last + 1, grant->last);
+		else if (grant_split(grant, last + 1, spares))
+			grant_change(grant, mode);
+	}
+	if (changed && mode)
+		grants_join(holder, resource, start, last);
+	return changed;
+}
+
+u32 sluice_grant_set_needs(const struct sluice_holder *holder,
+			   const struct sluice_resource *resource, u64 start,
+			   u64 last, u8 mode)
+{
+	struct sluice_grant *grant;
+	u32 needs = 0;
+
+	for (grant = sluice_grant_own(holder, resource, start, last); grant;
+	     grant = sluice_grant_own_next(grant, last)) {
+		if (grant->mode == mode)
+			continue;
+		if (mode)
+			needs += (grant->start < start) + (grant->last > last);
+		else
+			needs += grant->start < start && grant->last > last;
+	}
+	return needs;
+}
+
+void sluice_grant_settle(struct sluice_grant *grant,
+			 struct sluice_grant **spares)
+{
+	struct sluice_holder *holder = grant->holder;
+	u64 start = grant->start, last = grant->last;
+
+	sluice_domain_assert(holder->domain);
+	if (!grant->fresh)
+		return;
+	sluice_grant_set(holder, grant->resource, start, last, SLUICE_UNLOCKED,
+			 spares);
+	grant->fresh = false;
+	grant_hold(grant);
+	grants_join(holder, grant->resource, start, last);
+}

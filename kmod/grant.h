@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_GRANT_H
+#define SLUICE_GRANT_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+
+#include "resource.h"
+
+struct sluice_holder;
+struct sluice_user;
+
+/**
+ * struct sluice_revoked - a grant that was taken back, to be told
+ * @news: on the holder's list
+ * @space: id of the lockspace
+ * @start: first byte
+ * @last: last byte
+ * @token: it had
+ * @mode: it had
+ * @key: of the resource
+ */
+struct sluice_revoked {
+	struct list_head news;
+	u64 space;
+	u64 start;
+	u64 last;
+	u64 token;
+	u8 mode;
+	struct sluice_key key;
+};
+
+/**
+ * struct sluice_grant - a range that a holder has in one mode; the domain's lock
+ * @rb: in the resource's interval tree
+ * @subtree_last: as that needs it
+ * @start: first byte
+ * @last: last byte
+ * @resource: it is of
+ * @holder: has it; NULL if it is a mark that the holder died with it
+ * @user: charged for it
+ * @held: in the holder's tree, unless @fresh
+ * @news: on the holder's list of notices, or the resource's of marks
+ * @leased: on the holder's list of leases
+ * @since: monotonic nanoseconds
+ * @expires: monotonic nanoseconds, 0 for never
+ * @token: of an exclusive one
+ * @notice: number of the notice, while there is one
+ * @revoked: what will be told when the lease runs out
+ * @mode: enum sluice_mode
+ * @wanted: the strongest mode others were seen waiting for
+ * @fresh: beside what the holder had there, until the caller knows of it
+ * @lost: of a mark: declared unrecoverable
+ */
+struct sluice_grant {
+	struct rb_node rb;
+	u64 subtree_last;
+	u64 start;
+	u64 last;
+	struct sluice_resource *resource;
+	struct sluice_holder *holder;
+	struct sluice_user *user;
+	struct rb_node held;
+	struct list_head news;
+	struct list_head leased;
+	u64 since;
+	u64 expires;
+	u64 token;
+	u64 notice;
+	struct sluice_revoked *revoked;
+	u8 mode;
+	u8 wanted;
+	bool fresh;
+	bool lost;
+};
+
+static inline bool sluice_ranges_overlap(u64 start, u64 last, u64 start2,
+					 u64 last2)
+{
+	return start <= last2 && start2 <= last;
+}
+
+/**
+ * sluice_grant_new - memory for a grant
+ * @user: charged for it
+ *
+ * Return: the grant, or ERR_PTR(-EDQUOT) or ERR_PTR(-ENOMEM).
+ */
+struct sluice_grant *sluice_grant_new(struct sluice_user *user);
+void sluice_grant_free(struct sluice_grant *grant);
+
+/* Let others see a grant whose range, mode and holder are set. */
+void sluice_grant_publish(struct sluice_grant *grant);
+
+/* Take a grant from whoever has it; the caller frees it or makes it a mark. */
+void sluice_grant_withdraw(struct sluice_grant *grant);
+
+/**
+ * sluice_grant_conflict - what stands in the way of a mode
+ * @resource: that is wanted
+ * @holder: who wants it, whose own grants do not matter
+ * @mode: wanted
+ * @start: first byte
+ * @last: last byte
+ * @after: go on after this one; NULL for the first
+ *
+ * Return: a grant, or NULL.
+ */
+struct sluice_grant *sluice_grant_conflict(const struct sluice_resource *resource,
+					   const struct sluice_holder *holder,
+					   u8 mode, u64 start, u64 last,
+					   struct sluice_grant *after);
+
+/* The first grant of anybody, or the one after that. */
+struct sluice_grant *sluice_grant_any(const struct sluice_resource *resource,
+				      struct sluice_grant *after);
+
+/* In order of their starts: a holder's own grants of a resource, in a range. */
+struct sluice_grant *sluice_grant_own(const struct sluice_holder *holder,
+				      const struct sluice_resource *resource,
+				      u64 start, u64 last);
+struct sluice_grant *sluice_grant_own_next(struct sluice_grant *grant, u64 last);
+
+/* Has @holder anything in [start, last] that keeps others from @mode? */
+bool sluice_grant_blocks(const struct sluice_holder *holder,
+			 const struct sluice_resource *resource, u8 mode,
+			 u64 start, u64 last);
+
+/**
+ * sluice_grant_set - change what a holder has of a range
+ * @holder: the holder
+ * @resource: the resource
+ * @start: first byte
+ * @last: last byte
+ * @mode: that is left, or SLUICE_UNLOCKED
+ * @spares: grants to use where one becomes several, SLUICE_SPARES of them; NULL
+ *	where used
+ *
+ * Return: whether anything changed.
+ */
+bool sluice_grant_set(struct sluice_holder *holder,
+		      struct sluice_resource *resource, u64 start, u64 last,
+		      u8 mode, struct sluice_grant **spares);
+
+#define SLUICE_SPARES	2
+
+/* Return: how many spares sluice_grant_set() would use. */
+u32 sluice_grant_set_needs(const struct sluice_holder *holder,
+			   const struct sluice_resource *resource, u64 start,
+			   u64 last, u8 mode);
+
+/* Make a fresh grant its holder's own, in place of what was there. */
+void sluice_grant_settle(struct sluice_grant *grant,
+			 struct sluice_grant **spares);
+
+#endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Holders: being made, being told, dying. What they ask for is in lock.c and
+ * request.c.
+ *
+ * A holder dies with its last descriptor, or with the process that made it: a
+ * child that inherited a descriptor and never heard of it must not keep for
+ * ever what its parent died with. What a dead holder had for writing leaves a
+ * mark on the resource.
+ *
+ * Locks: holder->call; the domain's, see domain.c; wait queues' own.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/cred.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/poll.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "grant.h"
+#include "holder.h"
+#include "lock.h"
+#include "lockspace.h"
+#include "quota.h"
+#include "resource.h"
+
+/* Grants that are let go of while the lock is held once. */
+#define DEATH_BATCH	256
+
+static struct workqueue_struct *alarms;
+static atomic64_t holder_ids;
+
+int sluice_holders_init(void)
+{
+	alarms = alloc_workqueue("sluice", WQ_UNBOUND, 0);
+	return alarms ? 0 : -ENOMEM;
+}
+
+void sluice_holders_exit(void)
+{
+	destroy_workqueue(alarms);
+}
+
+void sluice_holder_tell(struct sluice_holder *holder, u32 news)
+{
+	sluice_domain_assert(holder->domain);
+	WRITE_ONCE(holder->news, holder->news | news);
+	/* The queue's lock orders it with a poll() that looks at the same time. */
+	wake_up(&holder->wait);
+}
+
+/*
+ * Leases, and deadlines of requests for which nobody sleeps.
+ */
+void sluice_holder_set_alarm(struct sluice_holder *holder, u64 expires)
+{
+	s64 ns = max_t(s64, expires - ktime_get_ns(), 0);
+	unsigned long delay = nsecs_to_jiffies64(min_t(s64, ns, NSEC_PER_SEC *
+						       86400ULL)) + 1;
+	struct delayed_work *alarm = &holder->alarm;
+
+	sluice_domain_assert(holder->domain);
+	if (delayed_work_pending(alarm) &&
+	    time_before_eq(alarm->timer.expires, jiffies + delay))
+		return;
+	mod_delayed_work(alarms, alarm, delay);
+}
+
+/* It is nobody's now; remember what its holder may have left half done. */
+static void grant_leave(struct sluice_grant *grant, struct list_head *dirty)
+{
+	struct sluice_resource *resource = grant->resource;
+
+	sluice_grant_withdraw(grant);
+	sluice_resource_dirty(resource, dirty);
+	if (!sluice_mode_writes(grant->mode))
+		return sluice_grant_free(grant);
+	grant->since = ktime_get_ns();
+	resource->space->died++;
+	sluice_resource_mark(resource, grant, false);
+}
+
+static void lease_expire(struct sluice_holder *holder,
+			 struct sluice_grant *grant, struct list_head *dirty)
+{
+	struct sluice_revoked *revoked = grant->revoked;
+
+	grant->revoked = NULL;
+	/* What was split off has none; its end matters more than its telling. */
+	if (!revoked)
+		revoked = kzalloc(sizeof(*revoked), GFP_KERNEL_ACCOUNT);
+	if (revoked) {
+		revoked->space = grant->resource->space->object.id;
+		revoked->start = grant->start;
+		revoked->last = grant->last;
+		revoked->token = grant->token;
+		revoked->mode = grant->mode;
+		revoked->key = grant->resource->key;
+		list_add_tail(&revoked->news, &holder->revoked);
+	}
+	sluice_holder_tell(holder, SLUICE_NEWS_REVOKED);
+	grant_leave(grant, dirty);
+}
+
+static void holder_alarm(struct work_struct *work)
+{
+	struct sluice_holder *holder =
+		container_of(to_delayed_work(work), struct sluice_holder, alarm);
+	struct sluice_request *request = &holder->request;
+	struct sluice_grant *grant, *next;
+	struct sluice_domain *domain;
+	LIST_HEAD(dirty);
+	u64 now;
+
+	domain = sluice_domain_lock(holder->domain);
+	now = ktime_get_ns();
+	if (sluice_request_waits(request) &&
+	    request->flags & SLUICE_LOCK_ASYNC) {
+		if (request->deadline <= (s64)now)
+			sluice_request_fail(request, -ETIMEDOUT, &dirty);
+		else if (request->deadline != SLUICE_NO_DEADLINE)
+			sluice_holder_set_alarm(holder, request->deadline);
+	}
+	list_for_each_entry_safe(grant, next, &holder->leased, leased) {
+		if (grant->expires > now)
+			sluice_holder_set_alarm(holder, grant->expires);
+		else
+			lease_expire(holder, grant, &dirty);
+		cond_resched();
+	}
+	sluice_request_pass(&dirty);
+	sluice_domain_unlock(domain);
+}
+
+/*
+ * Coming and going.
+ */
+struct sluice_holder *sluice_holder_new(void)
+{
+	struct sluice_holder *holder;
+	struct sluice_user *user;
+	int ret;
+
+	user = sluice_user_get(current_user_ns(), current_uid());
+	if (IS_ERR(user))
+		return ERR_CAST(user);
+	ret = sluice_charge(user, SLUICE_RES_HOLDERS, 1);
+	if (ret)
+		goto put_user;
+	ret = -ENOMEM;
+	holder = kzalloc(sizeof(*holder), GFP_KERNEL_ACCOUNT);
+	if (!holder)
+		goto uncharge;
+	holder->domain = sluice_domain_new();
+	if (!holder->domain)
+		goto free;
+	holder->id = atomic64_inc_return(&holder_ids);
+	holder->user = user;
+	holder->tgid = get_pid(task_tgid(current));
+	holder->tid = get_pid(task_pid(current));
+	holder->uid = current_euid();
+	get_task_comm(holder->comm, current);
+	mutex_init(&holder->call);
+	holder->held = RB_ROOT;
+	INIT_LIST_HEAD(&holder->notices);
+	INIT_LIST_HEAD(&holder->revoked);
+	INIT_LIST_HEAD(&holder->leased);
+	INIT_DELAYED_WORK(&holder->alarm, holder_alarm);
+	init_waitqueue_head(&holder->wait);
+	return holder;
+free:
+	kfree(holder);
+uncharge:
+	sluice_uncharge(user, SLUICE_RES_HOLDERS, 1);
+put_user:
+	sluice_user_put(user);
+	return ERR_PTR(ret);
+}
+
+/* Return: whether there is more. */
+static bool holder_leave_some(struct sluice_holder *holder)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	struct rb_node *node;
+	LIST_HEAD(dirty);
+	u32 n = 0;
+
+	while ((node = rb_first(&holder->held)) && n++ < DEATH_BATCH) {
+		grant_leave(rb_entry(node, struct sluice_grant, held), &dirty);
+	}
+	sluice_request_pass(&dirty);
+	sluice_domain_unlock(domain);
+	return node;
+}
+
+static void holder_die(struct sluice_holder *holder)
+{
+	struct sluice_request *request = &holder->request;
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	LIST_HEAD(dirty);
+
+	holder->dead = true;
+	if (sluice_request_waits(request)) {
+		sluice_request_fail(request, -EOWNERDEAD, &dirty);
+		sluice_request_pass(&dirty);
+	} else if (request->state == SLUICE_REQUEST_GRANTED) {
+		/* The caller never heard of it; what it had is left below. */
+		sluice_request_finish(request, false);
+		request->error = -EOWNERDEAD;
+		WRITE_ONCE(request->state, SLUICE_REQUEST_FAILED);
+	}
+	sluice_holder_tell(holder, SLUICE_NEWS_DEAD);
+	sluice_domain_unlock(domain);
+	while (holder_leave_some(holder))
+		cond_resched();
+}
+
+void sluice_holder_free(struct sluice_holder *holder)
+{
+	struct sluice_revoked *revoked, *next;
+
+	holder_die(holder);
+	cancel_delayed_work_sync(&holder->alarm);
+	list_for_each_entry_safe(revoked, next, &holder->revoked, news)
+		kfree(revoked);
+	sluice_lock_forget(holder);
+	mutex_destroy(&holder->call);
+	put_pid(holder->tgid);
+	put_pid(holder->tid);
+	sluice_domain_put(holder->domain);
+	sluice_uncharge(holder->user, SLUICE_RES_HOLDERS, 1);
+	sluice_user_put(holder->user);
+	kfree(holder);
+}
+
+static int holder_flush(struct file *file, fl_owner_t id)
+{
+	struct sluice_holder *holder = file->private_data;
+
+	if (current->flags & PF_EXITING && task_tgid(current) == holder->tgid)
+		holder_die(holder);
+	return 0;
+}
+
+static int holder_release(struct inode *inode, struct file *file)
+{
+	sluice_holder_free(file->private_data);
+	return 0;
+}
+
+static __poll_t holder_poll(struct file *file, poll_table *pt)
+{
+	struct sluice_holder *holder = file->private_data;
+	__poll_t mask = 0;
+	u32 news;
+
+	poll_wait(file, &holder->wait, pt);
+	news = READ_ONCE(holder->news);
+	if (news & SLUICE_NEWS_DONE)
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (news & (SLUICE_NEWS_NOTICE | SLUICE_NEWS_REVOKED))
+		mask |= EPOLLPRI;
+	if (news & SLUICE_NEWS_DEAD)
+		mask |= EPOLLHUP | EPOLLERR;
+	return mask;
+}
+
+static void holder_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct sluice_holder *holder = file->private_data;
+
+	seq_printf(m, "sluice-holder:\t%llu\n", holder->id);
+	seq_printf(m, "sluice-held:\t%llu\n", READ_ONCE(holder->held_count));
+	seq_printf(m, "sluice-waits:\t%u\n",
+		   READ_ONCE(holder->request.state) == SLUICE_REQUEST_WAITING);
+}
+
+static long holder_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return sluice_call_run(sluice_lock_ioctls, sluice_lock_ioctl_count,
+			       file, cmd, arg);
+}
+
+static const struct file_operations holder_fops = {
+	.owner = THIS_MODULE,
+	.flush = holder_flush,
+	.release = holder_release,
+	.poll = holder_poll,
+	.unlocked_ioctl = holder_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = holder_show_fdinfo,
+	.llseek = noop_llseek,
+};
+
+long sluice_holder_open(struct sluice_call *call)
+{
+	struct sluice_holder_new *new = &call->arg.holder;
+	struct sluice_holder *holder;
+	struct file *file;
+
+	if (new->flags || new->resv)
+		return -EINVAL;
+	holder = sluice_holder_new();
+	if (IS_ERR(holder))
+		return PTR_ERR(holder);
+	new->id = holder->id;
+	file = anon_inode_getfile("[sluice-holder]", &holder_fops, holder,
+				  O_RDWR);
+	if (IS_ERR(file)) {
+		sluice_holder_free(holder);
+		return PTR_ERR(file);
+	}
+	return sluice_call_fd(call, file);
+}

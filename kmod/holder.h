@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_HOLDER_H
+#define SLUICE_HOLDER_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/sched.h>
+#include <linux/sluice.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "call.h"
+#include "request.h"
+
+struct pid;
+struct sluice_domain;
+struct sluice_user;
+
+/* What poll() is told, see @news of struct sluice_holder. */
+#define SLUICE_NEWS_DONE	0x1
+#define SLUICE_NEWS_NOTICE	0x2
+#define SLUICE_NEWS_REVOKED	0x4
+#define SLUICE_NEWS_DEAD	0x8
+
+/**
+ * struct sluice_holder - who holds, and waits for, resources
+ * @id: unique while the module is loaded
+ * @user: charged for what it has
+ * @domain: where it began; the lock guards what is not said to be otherwise
+ * @tgid: process that made it
+ * @tid: thread that made it
+ * @uid: of that
+ * @comm: of that
+ * @call: serialises SLUICE_IOC_EVENT, outside the domain's lock
+ * @busy: atomic: @request is being made, waits, or has not been read
+ * @dead: it has no more, and gets nothing
+ * @request: the one it may have; its wants exist while @busy
+ * @held: its grants by resource and start, see grant.c
+ * @held_count: of them
+ * @notices: grants that others wait for, to be told
+ * @notice_numbers: the last one given
+ * @revoked: grants whose lease ran out, to be told
+ * @leased: grants with a lease
+ * @alarm: when the next lease runs out, or the deadline of @request does
+ * @news: SLUICE_NEWS_*; read without the lock
+ * @wait: whoever waits for @request or @news
+ */
+struct sluice_holder {
+	u64 id;
+	struct sluice_user *user;
+	struct sluice_domain *domain;
+	struct pid *tgid;
+	struct pid *tid;
+	kuid_t uid;
+	char comm[TASK_COMM_LEN];
+	struct mutex call;
+	atomic_t busy;
+
+	bool dead;
+	struct sluice_request request;
+	struct rb_root held;
+	u64 held_count;
+	struct list_head notices;
+	u64 notice_numbers;
+	struct list_head revoked;
+	struct list_head leased;
+	struct delayed_work alarm;
+	u32 news;
+	wait_queue_head_t wait;
+};
+
+int sluice_holders_init(void);
+void sluice_holders_exit(void);
+
+/* Return: a holder of the caller's, or an ERR_PTR. */
+struct sluice_holder *sluice_holder_new(void);
+
+/* Everything it has is left, its request fails, and it is freed. */
+void sluice_holder_free(struct sluice_holder *holder);
+
+/* SLUICE_IOC_HOLDER, on the device. */
+long sluice_holder_open(struct sluice_call *call);
+
+/* Tell who polls. The domain's lock. */
+void sluice_holder_tell(struct sluice_holder *holder, u32 news);
+
+/* Be sure that @alarm comes when @expires does, or before. The domain's lock. */
+void sluice_holder_set_alarm(struct sluice_holder *holder, u64 expires);
+
+#endif

@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests: who gets what, and when.
+ *
+ * Each item of a request is a want, queued at its resource. A want has to wait
+ * for whoever holds a range it overlaps in a mode that does not go with its
+ * own, and for whoever is ahead of it in the queue and wants that: first come,
+ * first served. The queue is in the order of priority; but one that has been
+ * passed PASSED_MAX times is passed no more, so none starves. A want does not
+ * wait for one ahead that waits for what its own holder has: that would be for
+ * ever. So conversions go first, and a reader who reads again goes on. Where
+ * that is so by way of others, deadlock.c lets somebody jump the queue.
+ *
+ * A request for all is granted when none of its wants has to wait, a request
+ * for any when one has not. That is looked at when it is made, and whenever
+ * something it may wait for has gone: the resource becomes dirty, and
+ * sluice_request_pass() looks at its queue from the front.
+ *
+ * Granting has two steps. sluice_request_grant() adds what was wanted to what
+ * the holder had; sluice_request_finish() drops what it replaces once the
+ * caller has been told, or else the new grant. Nobody else gets in between.
+ *
+ * Locks: the domain's, see domain.c, in every function here.
+ */
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "deadlock.h"
+#include "domain.h"
+#include "holder.h"
+#include "lockspace.h"
+#include "request.h"
+
+#define PASSED_MAX	64
+
+struct sluice_holder *sluice_request_holder(struct sluice_request *request)
+{
+	return container_of(request, struct sluice_holder, request);
+}
+
+static void request_assert(struct sluice_request *request)
+{
+	sluice_domain_assert(sluice_request_holder(request)->domain);
+}
+
+/*
+ * Memory of a want, got and given back without the lock.
+ */
+int sluice_want_prepare(struct sluice_want *want)
+{
+	struct sluice_holder *holder = want->holder;
+
+	INIT_LIST_HEAD(&want->queued);
+	INIT_LIST_HEAD(&want->watch);
+	want->spare = sluice_resource_new(holder->user);
+	if (IS_ERR(want->spare))
+		return PTR_ERR(want->spare);
+	want->grant = sluice_grant_new(holder->user);
+	if (IS_ERR(want->grant))
+		return PTR_ERR(want->grant);
+	if (want->lease) {
+		want->grant->revoked = kzalloc(sizeof(*want->grant->revoked),
+					       GFP_KERNEL_ACCOUNT);
+		if (!want->grant->revoked)
+			return -ENOMEM;
+	}
+	/* A range that the holder has may become two; later it has no more. */
+	if (!READ_ONCE(holder->held_count))
+		return 0;
+	want->spares[0] = sluice_grant_new(holder->user);
+	return PTR_ERR_OR_ZERO(want->spares[0]);
+}
+
+void sluice_want_release(struct sluice_want *want)
+{
+	u32 i;
+
+	sluice_resource_free(want->spare);
+	sluice_grant_free(want->grant);
+	for (i = 0; i < SLUICE_SPARES; i++)
+		sluice_grant_free(want->spares[i]);
+	path_put(&want->path);
+	if (want->space)
+		sluice_lockspace_put(want->space);
+}
+
+/*
+ * Queues.
+ */
+static bool wants_conflict(const struct sluice_want *a,
+			   const struct sluice_want *b)
+{
+	return sluice_mode_conflict(a->mode, b->mode) &&
+		sluice_ranges_overlap(a->start, a->last, b->start, b->last);
+}
+
+static s32 want_priority(const struct sluice_want *want)
+{
+	return want->holder->request.priority;
+}
+
+static void want_enqueue(struct sluice_want *want)
+{
+	struct sluice_resource *resource = want->resource;
+	struct sluice_want *ahead;
+
+	list_for_each_entry_reverse(ahead, &resource->waiters, queued) {
+		if (want_priority(ahead) >= want_priority(want) ||
+		    ahead->passed >= PASSED_MAX)
+			break;
+		ahead->passed += wants_conflict(ahead, want);
+	}
+	list_add(&want->queued, &ahead->queued);
+	if (!resource->waiting[want->mode]++)
+		resource->waiting_modes |= BIT(want->mode);
+	want->converter = sluice_grant_own(want->holder, resource, 0,
+					   SLUICE_END);
+	resource->converters += want->converter;
+	resource->space->waiting++;
+}
+
+static void want_dequeue(struct sluice_want *want)
+{
+	struct sluice_resource *resource = want->resource;
+
+	if (list_empty(&want->queued))
+		return;
+	list_del_init(&want->queued);
+	if (!--resource->waiting[want->mode])
+		resource->waiting_modes &= ~BIT(want->mode);
+	resource->converters -= want->converter;
+	resource->space->waiting--;
+	want->resource = NULL;
+}
+
+/* It is wanted no more: others may go on. */
+static void want_leave(struct sluice_want *want, struct list_head *dirty)
+{
+	if (list_empty(&want->queued))
+		return;
+	sluice_resource_dirty(want->resource, dirty);
+	want_dequeue(want);
+}
+
+static void request_leave(struct sluice_request *request,
+			  struct list_head *dirty)
+{
+	u32 i;
+
+	for (i = 0; i < request->count; i++)
+		want_leave(&request->wants[i], dirty);
+}
+
+static int request_queue(struct sluice_request *request)
+{
+	struct sluice_resource *resource;
+	struct sluice_want *want;
+	u32 i;
+
+	for (i = 0; i < request->count; i++) {
+		want = &request->wants[i];
+		resource = sluice_resource_add(want->space, &want->key,
+					       want->path.mnt ? &want->path :
+								NULL,
+					       &want->spare);
+		if (IS_ERR(resource))
+			return PTR_ERR(resource);
+		want->resource = resource;
+		want_enqueue(want);
+	}
+	return 0;
+}
+
+/*
+ * Who stands in the way.
+ */
+void sluice_want_rewind(struct sluice_want *want)
+{
+	want->ahead = want;
+	want->standing = NULL;
+	want->queue_seen = !(want->resource->waiting_modes &
+			     sluice_mode_conflicts[want->mode]);
+	want->clear = false;
+}
+
+/* Of one that was queued before: does it have to be served before @want? */
+static bool want_stands_ahead(const struct sluice_want *ahead,
+			      const struct sluice_want *want)
+{
+	if (want->jumps || ahead->holder == want->holder ||
+	    !wants_conflict(ahead, want))
+		return false;
+	return !want->converter ||
+		!sluice_grant_blocks(want->holder, want->resource, ahead->mode,
+				     ahead->start, ahead->last);
+}
+
+/* Does @ahead have to wait for whoever @want has to wait for? */
+static bool want_waits_for_more(const struct sluice_want *ahead,
+				const struct sluice_want *want)
+{
+	return !ahead->converter && !want->converter &&
+		!sluice_request_any(&ahead->holder->request) &&
+		sluice_mode_covers(ahead->mode, want->mode) &&
+		ahead->start <= want->start && ahead->last >= want->last;
+}
+
+static struct sluice_holder *
+blocker_ahead(struct sluice_want *want,
+	      bool (*live)(struct sluice_holder *holder, u64 arg), u64 arg)
+{
+	struct sluice_want *ahead = want->ahead;
+
+	for (;; ahead = list_prev_entry(ahead, queued)) {
+		if (&ahead->queued == &want->resource->waiters)
+			break;
+		if (ahead == want || !want_stands_ahead(ahead, want))
+			continue;
+		if (!live || !live(ahead->holder, arg)) {
+			want->ahead = ahead;
+			return ahead->holder;
+		}
+		if (want_waits_for_more(ahead, want)) {
+			want->clear = true;
+			return NULL;
+		}
+	}
+	want->queue_seen = true;
+	return NULL;
+}
+
+static struct sluice_holder *
+blocker_holding(struct sluice_want *want,
+		bool (*live)(struct sluice_holder *holder, u64 arg), u64 arg)
+{
+	struct sluice_grant *grant = want->standing;
+
+	if (!grant)
+		grant = sluice_grant_conflict(want->resource, want->holder,
+					      want->mode, want->start,
+					      want->last, NULL);
+	while (grant && live && live(grant->holder, arg))
+		grant = sluice_grant_conflict(want->resource, want->holder,
+					      want->mode, want->start,
+					      want->last, grant);
+	want->standing = grant;
+	want->clear = !grant;
+	return grant ? grant->holder : NULL;
+}
+
+struct sluice_holder *
+sluice_want_blocker(struct sluice_want *want,
+		    bool (*live)(struct sluice_holder *holder, u64 arg),
+		    u64 arg)
+{
+	struct sluice_holder *holder = NULL;
+
+	if (!want->clear && !want->queue_seen)
+		holder = blocker_ahead(want, live, arg);
+	if (!holder && !want->clear)
+		holder = blocker_holding(want, live, arg);
+	return holder;
+}
+
+/* Nobody shall have it, but to repair it. */
+static bool want_lost(const struct sluice_want *want)
+{
+	return !want->repair && want->mode != SLUICE_NL &&
+		sluice_resource_status(want->resource, want->start,
+				       want->last) & SLUICE_UNRECOVERABLE;
+}
+
+/* It cannot be granted however long it waits. */
+static bool request_lost(const struct sluice_request *request)
+{
+	bool any = sluice_request_any(request);
+	u32 i;
+
+	for (i = 0; i < request->count; i++)
+		if (want_lost(&request->wants[i]) != any)
+			return !any;
+	return any;
+}
+
+static bool request_grantable(struct sluice_request *request, u32 *index)
+{
+	bool any = sluice_request_any(request), blocked;
+	struct sluice_want *want;
+	u32 i;
+
+	for (i = 0; i < request->count; i++) {
+		want = &request->wants[i];
+		sluice_want_rewind(want);
+		blocked = want_lost(want) || sluice_want_blocker(want, NULL, 0);
+		*index = i;
+		if (blocked != any)
+			return any;
+	}
+	return !any;
+}
+
+void sluice_want_jump(struct sluice_want *want, struct list_head *dirty)
+{
+	request_assert(&want->holder->request);
+	want->jumps = true;
+	want->resource->converters += !want->converter;
+	want->converter = true;
+	sluice_resource_dirty(want->resource, dirty);
+}
+
+/* Tell those who have what is wanted, once, that somebody waits for it. */
+static void want_notice(struct sluice_want *want)
+{
+	struct sluice_grant *grant = want->standing;
+	struct sluice_holder *holder;
+
+	if (!grant || want->noticed)
+		return;
+	want->noticed = true;
+	for (; grant; grant = sluice_grant_conflict(want->resource, want->holder,
+						    want->mode, want->start,
+						    want->last, grant)) {
+		holder = grant->holder;
+		if (grant->fresh || sluice_mode_covers(grant->wanted, want->mode))
+			continue;
+		grant->wanted = want->mode;
+		grant->notice = ++holder->notice_numbers;
+		if (list_empty(&grant->news))
+			list_add_tail(&grant->news, &holder->notices);
+		sluice_holder_tell(holder, SLUICE_NEWS_NOTICE);
+	}
+}
+
+/* Right after request_grantable() said no, and where it ended. */
+static void request_notice(struct sluice_request *request, u32 index)
+{
+	u32 i;
+
+	if (!sluice_request_any(request))
+		return want_notice(&request->wants[index]);
+	for (i = 0; i < request->count; i++)
+		want_notice(&request->wants[i]);
+}
+
+/*
+ * Granting.
+ */
+static void want_grant(struct sluice_want *want, u64 now)
+{
+	struct sluice_resource *resource = want->resource;
+	struct sluice_grant *grant = want->grant;
+	struct sluice_lockspace *space = resource->space;
+
+	want_dequeue(want);
+	grant->resource = resource;
+	grant->holder = want->holder;
+	grant->mode = want->mode;
+	grant->start = want->start;
+	grant->last = want->last;
+	grant->since = now;
+	grant->expires = want->lease ? now + want->lease : 0;
+	if (sluice_mode_exclusive(want->mode))
+		grant->token = ++space->token;
+	want->token = grant->token;
+	want->status = want->mode == SLUICE_NL ? 0 :
+		sluice_resource_status(resource, want->start, want->last);
+	want->granted = true;
+	space->granted++;
+	sluice_grant_publish(grant);
+	if (grant->expires)
+		sluice_holder_set_alarm(want->holder, grant->expires);
+	if (!grant->fresh)
+		want->grant = NULL;
+}
+
+static void want_settle(struct sluice_want *want, bool keep,
+			struct list_head *dirty)
+{
+	struct sluice_grant *grant = want->grant;
+	struct sluice_resource *resource;
+
+	if (!want->granted)
+		return;
+	want->granted = false;
+	if (grant) {
+		resource = grant->resource;
+		want->grant = NULL;
+		if (keep) {
+			sluice_grant_settle(grant, want->spares);
+		} else {
+			sluice_grant_withdraw(grant);
+			sluice_grant_free(grant);
+		}
+		sluice_resource_dirty(resource, dirty);
+	} else if (!keep) {
+		/* There was nothing before; another thread may have let it go. */
+		resource = sluice_resource_find(want->space, &want->key);
+		if (resource && sluice_grant_set(want->holder, resource,
+						 want->start, want->last,
+						 SLUICE_UNLOCKED, want->spares))
+			sluice_resource_dirty(resource, dirty);
+	}
+}
+
+static void request_settle(struct sluice_request *request, bool keep,
+			   struct list_head *dirty)
+{
+	u32 i;
+
+	for (i = 0; i < request->count; i++)
+		want_settle(&request->wants[i], keep, dirty);
+}
+
+static void request_end(struct sluice_request *request, u32 state, int error)
+{
+	struct sluice_holder *holder = sluice_request_holder(request);
+	bool waited = sluice_request_waits(request);
+
+	request->error = error;
+	WRITE_ONCE(request->state, state);
+	if (!waited)
+		return;
+	if (request->flags & SLUICE_LOCK_ASYNC)
+		sluice_holder_tell(holder, SLUICE_NEWS_DONE);
+	else
+		wake_up(&holder->wait);
+}
+
+void sluice_request_grant(struct sluice_request *request, u32 index,
+			  struct list_head *dirty)
+{
+	bool waited = sluice_request_waits(request);
+	u64 now = ktime_get_ns();
+	u32 i;
+
+	request_assert(request);
+	for (i = 0; i < request->count; i++) {
+		if (sluice_request_any(request) && i != index)
+			want_leave(&request->wants[i], dirty);
+		else
+			want_grant(&request->wants[i], now);
+	}
+	request->index = index;
+	/* Nobody waits for the answer in a call, who could fail to get it. */
+	if (waited && request->flags & SLUICE_LOCK_ASYNC)
+		request_settle(request, true, dirty);
+	request_end(request, SLUICE_REQUEST_GRANTED, 0);
+}
+
+void sluice_request_fail(struct sluice_request *request, int error,
+			 struct list_head *dirty)
+{
+	request_assert(request);
+	request_leave(request, dirty);
+	request_end(request, SLUICE_REQUEST_FAILED, error);
+}
+
+/* Where a look at the queue goes on when all wants of @want's request left. */
+static struct list_head *place_before(struct sluice_want *want)
+{
+	struct list_head *place = want->queued.prev;
+
+	while (place != &want->resource->waiters &&
+	       list_entry(place, struct sluice_want, queued)->holder ==
+	       want->holder)
+		place = place->prev;
+	return place;
+}
+
+/*
+ * Look at the queue from the front. It is over early when those who are still
+ * waiting keep all others from going on, unless some of them need not queue.
+ */
+static void resource_pass(struct sluice_resource *resource,
+			  struct list_head *dirty)
+{
+	struct sluice_request *request;
+	struct list_head *before;
+	struct sluice_want *want;
+	u32 index, stopped = 0;
+
+	want = list_first_entry(&resource->waiters, struct sluice_want, queued);
+	while (&want->queued != &resource->waiters) {
+		if (!resource->converters &&
+		    !(resource->waiting_modes & ~stopped))
+			break;
+		request = &want->holder->request;
+		before = place_before(want);
+		if (request_lost(request)) {
+			sluice_request_fail(request, -ENOTRECOVERABLE, dirty);
+		} else if (request_grantable(request, &index)) {
+			sluice_request_grant(request, index, dirty);
+		} else {
+			request_notice(request, index);
+			if (!want->start && want->last == SLUICE_END)
+				stopped |= sluice_mode_conflicts[want->mode];
+			before = &want->queued;
+		}
+		want = list_entry(before->next, struct sluice_want, queued);
+		cond_resched();
+	}
+}
+
+void sluice_request_pass(struct list_head *dirty)
+{
+	struct sluice_resource *resource;
+
+	while (!list_empty(dirty)) {
+		resource = list_first_entry(dirty, struct sluice_resource,
+					    dirty);
+		list_del_init(&resource->dirty);
+		resource_pass(resource, dirty);
+		sluice_resource_settle(resource);
+	}
+}
+
+/* It cannot be granted now; @index is where that was seen. */
+static int request_wait(struct sluice_request *request, u32 index, u64 now)
+{
+	u32 i;
+
+	if (request->flags & SLUICE_LOCK_TRY)
+		return -EAGAIN;
+	if (request->deadline <= (s64)now)
+		return -ETIMEDOUT;
+	request->since = now;
+	WRITE_ONCE(request->state, SLUICE_REQUEST_WAITING);
+	for (i = 0; i < request->count; i++)
+		request->wants[i].resource->space->blocked++;
+	request_notice(request, index);
+	if (request->flags & SLUICE_LOCK_ASYNC &&
+	    request->deadline != SLUICE_NO_DEADLINE)
+		sluice_holder_set_alarm(sluice_request_holder(request),
+					request->deadline);
+	sluice_deadlock_resolve(request);
+	/* Who asked for an event gets one, however soon. */
+	return request->flags & SLUICE_LOCK_ASYNC ||
+		sluice_request_waits(request) ? -EINPROGRESS : request->error;
+}
+
+int sluice_request_start(struct sluice_request *request)
+{
+	u64 now = ktime_get_ns();
+	LIST_HEAD(dirty);
+	u32 index;
+	int ret;
+
+	request_assert(request);
+	ret = request_queue(request);
+	if (!ret && request_lost(request))
+		ret = -ENOTRECOVERABLE;
+	if (!ret && request_grantable(request, &index))
+		sluice_request_grant(request, index, &dirty);
+	else if (!ret)
+		ret = request_wait(request, index, now);
+	if (ret && ret != -EINPROGRESS)
+		request_leave(request, &dirty);
+	sluice_request_pass(&dirty);
+	return ret;
+}
+
+void sluice_request_finish(struct sluice_request *request, bool keep)
+{
+	LIST_HEAD(dirty);
+
+	request_assert(request);
+	if (request->state == SLUICE_REQUEST_GRANTED)
+		request_settle(request, keep, &dirty);
+	WRITE_ONCE(request->state, SLUICE_REQUEST_IDLE);
+	sluice_request_pass(&dirty);
+}

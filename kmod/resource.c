@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Resources: a lockspace's table of what is held, waited for, or remembered.
+ *
+ * A resource comes into being when somebody asks for it. It stays while it is
+ * held or waited for and, as long as the lockspace can be found, while there is
+ * something to tell the next one who comes: a dead owner's mark, a value.
+ *
+ * Marks are ranges that were held for writing by who died, apart from each
+ * other. A resource keeps so many that honest users will not notice, and beyond
+ * that the last one grows over what lies between: too much is marked, not too
+ * little.
+ *
+ * Locks: the domain's, see domain.c.
+ */
+#include <linux/err.h>
+#include <linux/jhash.h>
+#include <linux/rhashtable.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "grant.h"
+#include "lockspace.h"
+#include "quota.h"
+#include "resource.h"
+
+#define MARKS_MAX	256
+
+static u32 key_hash(const void *data, u32 len, u32 seed)
+{
+	const struct sluice_key *key = data;
+
+	return jhash(key, offsetof(struct sluice_key, bytes) + key->len, seed);
+}
+
+static const struct rhashtable_params resource_params = {
+	.head_offset = offsetof(struct sluice_resource, node),
+	.key_offset = offsetof(struct sluice_resource, key),
+	.key_len = sizeof(struct sluice_key),
+	.hashfn = key_hash,
+	.automatic_shrinking = true,
+};
+
+int sluice_resources_init(struct sluice_lockspace *space)
+{
+	INIT_LIST_HEAD(&space->resources);
+	return rhashtable_init(&space->by_key, &resource_params);
+}
+
+void sluice_resources_exit(struct sluice_lockspace *space)
+{
+	WARN_ON_ONCE(!list_empty(&space->resources));
+	rhashtable_destroy(&space->by_key);
+}
+
+struct sluice_resource *sluice_resource_new(struct sluice_user *user)
+{
+	struct sluice_resource *resource;
+	int ret = sluice_charge(user, SLUICE_RES_RESOURCES, 1);
+
+	if (ret)
+		return ERR_PTR(ret);
+	resource = kzalloc(sizeof(*resource), GFP_KERNEL_ACCOUNT);
+	if (!resource) {
+		sluice_uncharge(user, SLUICE_RES_RESOURCES, 1);
+		return ERR_PTR(-ENOMEM);
+	}
+	resource->user = sluice_user_hold(user);
+	resource->grants = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&resource->waiters);
+	INIT_LIST_HEAD(&resource->died);
+	INIT_LIST_HEAD(&resource->dirty);
+	return resource;
+}
+
+static void resource_unpin(struct sluice_resource *resource)
+{
+	path_put(&resource->path);
+	resource->path = (struct path) {};
+}
+
+void sluice_resource_free(struct sluice_resource *resource)
+{
+	if (IS_ERR_OR_NULL(resource))
+		return;
+	resource_unpin(resource);
+	sluice_uncharge(resource->user, SLUICE_RES_RESOURCES, 1);
+	sluice_user_put(resource->user);
+	kfree(resource);
+}
+
+struct sluice_resource *sluice_resource_find(struct sluice_lockspace *space,
+					     const struct sluice_key *key)
+{
+	sluice_domain_assert(space->domain);
+	return rhashtable_lookup_fast(&space->by_key, key, resource_params);
+}
+
+struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
+					    const struct sluice_key *key,
+					    const struct path *path,
+					    struct sluice_resource **spare)
+{
+	struct sluice_resource *resource = sluice_resource_find(space, key);
+	int ret;
+
+	if (!resource) {
+		resource = *spare;
+		resource->key = *key;
+		ret = rhashtable_insert_fast(&space->by_key, &resource->node,
+					     resource_params);
+		if (ret)
+			return ERR_PTR(ret);
+		*spare = NULL;
+		resource->space = sluice_lockspace_get(space);
+		resource->number = ++space->resource_numbers;
+		list_add_tail(&resource->link, &space->resources);
+		space->resource_count++;
+	}
+	if (path && !resource->path.mnt) {
+		resource->path = *path;
+		path_get(&resource->path);
+	}
+	return resource;
+}
+
+static void resource_remove(struct sluice_resource *resource)
+{
+	struct sluice_lockspace *space = resource->space;
+
+	rhashtable_remove_fast(&space->by_key, &resource->node,
+			       resource_params);
+	list_del(&resource->link);
+	list_del(&resource->dirty);
+	space->resource_count--;
+	sluice_resource_free(resource);
+	sluice_lockspace_put(space);
+}
+
+static void marks_forget(struct sluice_resource *resource)
+{
+	struct sluice_grant *mark, *next;
+
+	list_for_each_entry_safe(mark, next, &resource->died, news) {
+		list_del_init(&mark->news);
+		sluice_grant_free(mark);
+	}
+	resource->died_count = 0;
+}
+
+void sluice_resource_settle(struct sluice_resource *resource)
+{
+	sluice_domain_assert(resource->space->domain);
+	if (!RB_EMPTY_ROOT(&resource->grants.rb_root) ||
+	    !list_empty(&resource->waiters))
+		return;
+	if (resource->space->closed)
+		marks_forget(resource);
+	else if (!list_empty(&resource->died) || resource->has_value)
+		return resource_unpin(resource);
+	resource_remove(resource);
+}
+
+void sluice_resources_forget(struct sluice_lockspace *space)
+{
+	struct sluice_resource *resource, *next;
+
+	sluice_domain_assert(space->domain);
+	list_for_each_entry_safe(resource, next, &space->resources, link) {
+		sluice_resource_settle(resource);
+		cond_resched();
+	}
+}
+
+/*
+ * Marks.
+ */
+static struct sluice_grant *mark_overlapping(const struct sluice_resource *resource,
+					     u64 start, u64 last)
+{
+	struct sluice_grant *mark;
+
+	list_for_each_entry(mark, &resource->died, news)
+		if (sluice_ranges_overlap(mark->start, mark->last, start, last))
+			return mark;
+	return NULL;
+}
+
+static void mark_drop(struct sluice_resource *resource,
+		      struct sluice_grant *mark)
+{
+	list_del_init(&mark->news);
+	resource->died_count--;
+	sluice_grant_free(mark);
+}
+
+void sluice_resource_mark(struct sluice_resource *resource,
+			  struct sluice_grant *grant, bool lost)
+{
+	struct sluice_grant *mark;
+
+	sluice_domain_assert(resource->space->domain);
+	grant->holder = NULL;
+	grant->lost = lost;
+	while (resource->died_count >= MARKS_MAX) {
+		mark = list_last_entry(&resource->died, struct sluice_grant,
+				       news);
+		grant->start = min(grant->start, mark->start);
+		grant->last = max(grant->last, mark->last);
+		grant->lost |= mark->lost;
+		mark_drop(resource, mark);
+	}
+	while ((mark = mark_overlapping(resource, grant->start, grant->last))) {
+		grant->start = min(grant->start, mark->start);
+		grant->last = max(grant->last, mark->last);
+		grant->lost |= mark->lost;
+		mark_drop(resource, mark);
+	}
+	list_add_tail(&grant->news, &resource->died);
+	resource->died_count++;
+}
+
+void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
+			    u64 last, struct sluice_grant **spare)
+{
+	struct sluice_grant *mark, *behind;
+
+	sluice_domain_assert(resource->space->domain);
+	while ((mark = mark_overlapping(resource, start, last))) {
+		if (mark->start < start && mark->last > last) {
+			behind = *spare;
+			*spare = NULL;
+			behind->start = last + 1;
+			behind->last = mark->last;
+			behind->mode = mark->mode;
+			behind->since = mark->since;
+			behind->lost = mark->lost;
+			behind->resource = resource;
+			list_add(&behind->news, &mark->news);
+			resource->died_count++;
+			mark->last = start - 1;
+		} else if (mark->start < start) {
+			mark->last = start - 1;
+		} else if (mark->last > last) {
+			mark->start = last + 1;
+		} else {
+			mark_drop(resource, mark);
+		}
+	}
+}
+
+u32 sluice_resource_status(const struct sluice_resource *resource, u64 start,
+			   u64 last)
+{
+	struct sluice_grant *mark;
+	u32 status = 0;
+
+	list_for_each_entry(mark, &resource->died, news)
+		if (sluice_ranges_overlap(mark->start, mark->last, start, last))
+			status |= mark->lost ? SLUICE_UNRECOVERABLE :
+					       SLUICE_OWNER_DIED;
+	return status;
+}

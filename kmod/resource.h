@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_RESOURCE_H
+#define SLUICE_RESOURCE_H
+
+#include <linux/list.h>
+#include <linux/path.h>
+#include <linux/rbtree.h>
+#include <linux/rhashtable-types.h>
+#include <linux/sluice.h>
+
+#include "mode.h"
+
+struct sluice_grant;
+struct sluice_lockspace;
+struct sluice_user;
+
+/**
+ * struct sluice_key - what tells a resource from the others of its lockspace
+ * @kind: enum sluice_kind
+ * @len: bytes
+ * @bytes: a name, or a struct sluice_file_key; zero beyond @len
+ */
+struct sluice_key {
+	u8 kind;
+	u8 len;
+	u8 bytes[SLUICE_KEY_MAX];
+};
+
+/**
+ * struct sluice_resource - what is held and waited for; the domain's lock
+ * @node: in the lockspace's table
+ * @link: in the lockspace's list, by number
+ * @space: the lockspace
+ * @user: charged for it
+ * @key: see there
+ * @number: growing in the lockspace
+ * @path: of a file, so that its inode stays while somebody has or wants it
+ * @grants: interval tree of struct sluice_grant
+ * @held: grants in each mode
+ * @held_modes: those of which there are some
+ * @waiters: struct sluice_want that are queued, the first to be served first
+ * @waiting: wants of each mode
+ * @waiting_modes: those of which there are some
+ * @converters: wants that may go on when one ahead cannot
+ * @died: struct sluice_grant whose holders died with it
+ * @died_count: of them
+ * @value: the value block
+ * @has_value: it is not zero
+ * @dirty: on a list of resources whose waiters may go on now
+ */
+struct sluice_resource {
+	struct rhash_head node;
+	struct list_head link;
+	struct sluice_lockspace *space;
+	struct sluice_user *user;
+	struct sluice_key key;
+	u64 number;
+	struct path path;
+	struct rb_root_cached grants;
+	u32 held[SLUICE_MODES];
+	u32 held_modes;
+	struct list_head waiters;
+	u32 waiting[SLUICE_MODES];
+	u32 waiting_modes;
+	u32 converters;
+	struct list_head died;
+	u32 died_count;
+	u8 value[SLUICE_VALUE_SIZE];
+	bool has_value;
+	struct list_head dirty;
+};
+
+int sluice_resources_init(struct sluice_lockspace *space);
+void sluice_resources_exit(struct sluice_lockspace *space);
+
+/* Forget what was remembered of resources that nobody has or wants. */
+void sluice_resources_forget(struct sluice_lockspace *space);
+
+/**
+ * sluice_resource_new - a resource that is not in its lockspace yet
+ * @user: charged for it
+ *
+ * Return: the resource, or ERR_PTR(-EDQUOT) or ERR_PTR(-ENOMEM).
+ */
+struct sluice_resource *sluice_resource_new(struct sluice_user *user);
+void sluice_resource_free(struct sluice_resource *resource);
+
+/* Return: the resource of that key, or NULL. */
+struct sluice_resource *sluice_resource_find(struct sluice_lockspace *space,
+					     const struct sluice_key *key);
+
+/**
+ * sluice_resource_add - find a resource, or put a new one in its place
+ * @space: the lockspace
+ * @key: of the resource
+ * @path: of its file, or NULL
+ * @spare: becomes the resource and is set to NULL, if there was none
+ *
+ * Return: the resource, to be settled if it is not used; or an ERR_PTR.
+ */
+struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
+					    const struct sluice_key *key,
+					    const struct path *path,
+					    struct sluice_resource **spare);
+
+/* Remove the resource if nothing needs it. */
+void sluice_resource_settle(struct sluice_resource *resource);
+
+/* Let the waiters of @resource be looked at when @dirty is worked off. */
+static inline void sluice_resource_dirty(struct sluice_resource *resource,
+					 struct list_head *dirty)
+{
+	if (list_empty(&resource->dirty))
+		list_add_tail(&resource->dirty, dirty);
+}
+
+/**
+ * sluice_resource_mark - remember that a range was left by who died
+ * @resource: it is of
+ * @grant: no longer held; consumed
+ * @lost: declared unrecoverable, rather
+ */
+void sluice_resource_mark(struct sluice_resource *resource,
+			  struct sluice_grant *grant, bool lost);
+
+/**
+ * sluice_resource_unmark - forget that
+ * @resource: it is of
+ * @start: first byte
+ * @last: last byte
+ * @spare: becomes what is left behind the range of one mark that was also left
+ *	before it, and is set to NULL
+ */
+void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
+			    u64 last, struct sluice_grant **spare);
+
+/* Return: SLUICE_OWNER_DIED and SLUICE_UNRECOVERABLE, as it is of the range. */
+u32 sluice_resource_status(const struct sluice_resource *resource, u64 start,
+			   u64 last);
+
+#endif
