@@ -42,7 +42,7 @@ struct sluice_call {
 		struct sluice_lock lock;
 		struct sluice_items items;
 		struct sluice_value value;
-		struct sluice_event event;
+		struct sluice_lock_event event;
 		struct sluice_locks locks;
 		struct sluice_deadlock deadlock;
 	} arg;

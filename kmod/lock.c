@@ -736,7 +736,7 @@ static long lock_value(struct sluice_call *call)
 /*
  * Events: looked at, told, and only then forgotten.
  */
-static void event_key(struct sluice_event *event, const struct sluice_key *key)
+static void event_key(struct sluice_lock_event *event, const struct sluice_key *key)
 {
 	event->kind = key->kind;
 	event->key_len = key->len;
@@ -744,7 +744,7 @@ static void event_key(struct sluice_event *event, const struct sluice_key *key)
 }
 
 /* Return: what is told, for event_forget(). */
-static u64 event_look(struct sluice_holder *holder, struct sluice_event *event)
+static u64 event_look(struct sluice_holder *holder, struct sluice_lock_event *event)
 {
 	struct sluice_request *request = &holder->request;
 	struct sluice_revoked *revoked;
@@ -814,7 +814,7 @@ static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
 
 static int event_tell(struct sluice_call *call, struct sluice_holder *holder)
 {
-	struct sluice_event *event = &call->arg.event;
+	struct sluice_lock_event *event = &call->arg.event;
 	u32 stride = sluice_call_stride(event->entry_size, SLUICE_ITEM_SIZE_1);
 	int ret = 0;
 
@@ -828,8 +828,8 @@ static int event_tell(struct sluice_call *call, struct sluice_holder *holder)
 static long lock_event(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
-	struct sluice_event *event = &call->arg.event;
-	struct sluice_event told = {
+	struct sluice_lock_event *event = &call->arg.event;
+	struct sluice_lock_event told = {
 		.items = event->items,
 		.count = event->count,
 		.entry_size = event->entry_size,

@@ -792,7 +792,7 @@ struct sluice_value {
 	__u8 value[SLUICE_VALUE_SIZE];
 };
 
-enum sluice_event_type {
+enum sluice_lock_event_type {
 	SLUICE_EVENT_NONE	= 0,
 	SLUICE_EVENT_DONE	= 1,	/* an asynchronous request is finished */
 	SLUICE_EVENT_CONTENDED	= 2,	/* somebody waits for what one has */
@@ -800,8 +800,8 @@ enum sluice_event_type {
 };
 
 /**
- * struct sluice_event - what a holder is told (SLUICE_IOC_EVENT)
- * @type: out: enum sluice_event_type; EAGAIN if there is none
+ * struct sluice_lock_event - what a holder is told (SLUICE_IOC_EVENT)
+ * @type: out: enum sluice_lock_event_type; EAGAIN if there is none
  * @error: out: DONE: 0 or an errno
  * @index: out: DONE: of SLUICE_LOCK_ANY, the item that was granted
  * @mode: out: CONTENDED: that is wanted; REVOKED: that was had
@@ -819,7 +819,7 @@ enum sluice_event_type {
  *
  * poll() says EPOLLIN for DONE and EPOLLPRI for the others.
  */
-struct sluice_event {
+struct sluice_lock_event {
 	__u32 type;
 	__u32 error;
 	__u32 index;
@@ -1019,7 +1019,7 @@ struct sluice_deadlock {
 #define SLUICE_IOC_LOCK		_IOWR(0xB5, 0xE0, struct sluice_lock)
 #define SLUICE_IOC_UNLOCK	_IOWR(0xB5, 0xE1, struct sluice_items)
 #define SLUICE_IOC_CANCEL	_IO(0xB5, 0xE2)
-#define SLUICE_IOC_EVENT	_IOWR(0xB5, 0xE3, struct sluice_event)
+#define SLUICE_IOC_EVENT	_IOWR(0xB5, 0xE3, struct sluice_lock_event)
 #define SLUICE_IOC_RENEW	_IOWR(0xB5, 0xE4, struct sluice_items)
 #define SLUICE_IOC_RECOVER	_IOWR(0xB5, 0xE5, struct sluice_items)
 #define SLUICE_IOC_VALUE	_IOWR(0xB5, 0xE6, struct sluice_value)
