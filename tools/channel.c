@@ -3,7 +3,6 @@
  * Opening a channel, and the options that say how to make one.
  */
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,16 +72,6 @@ static uint32_t parse_slots(const struct argp_state *state, const char *arg)
 	return slots;
 }
 
-static uint32_t parse_mode(const struct argp_state *state, const char *arg)
-{
-	char *end;
-	unsigned long mode = strtoul(arg, &end, 8);
-
-	if (*arg < '0' || *arg > '7' || *end || mode & ~0666UL)
-		argp_error(state, "--mode: must be octal, at most 0666, not '%s'", arg);
-	return mode;
-}
-
 static uint32_t parse_user(const struct argp_state *state, const char *arg)
 {
 	const struct passwd *pw = getpwnam(arg);
@@ -92,17 +81,6 @@ static uint32_t parse_user(const struct argp_state *state, const char *arg)
 	if (*arg < '0' || *arg > '9')
 		argp_error(state, "--owner: no such user: '%s'", arg);
 	return parse_number(state, "--owner", arg, 0, SLUICE_ID_DEFAULT - 1);
-}
-
-static uint32_t parse_group(const struct argp_state *state, const char *arg)
-{
-	const struct group *gr = getgrnam(arg);
-
-	if (gr)
-		return gr->gr_gid;
-	if (*arg < '0' || *arg > '9')
-		argp_error(state, "--group: no such group: '%s'", arg);
-	return parse_number(state, "--group", arg, 0, SLUICE_ID_DEFAULT - 1);
 }
 
 static uint32_t parse_count(const struct argp_state *state, const char *what,
@@ -157,13 +135,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_MODE:
-		args->options.mode = parse_mode(state, arg);
+		args->options.mode = parse_permissions(state, "--mode", arg);
 		return 0;
 	case KEY_OWNER:
 		args->options.uid = parse_user(state, arg);
 		return 0;
 	case KEY_GROUP:
-		args->options.gid = parse_group(state, arg);
+		args->options.gid = parse_group(state, "--group", arg);
 		return 0;
 	case KEY_EXCL:
 		args->options.flags |= SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL;

@@ -27,6 +27,9 @@ int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);
 int ls_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
+int lock_main(int argc, char **argv);
+int locks_main(int argc, char **argv);
+int deadlocks_main(int argc, char **argv);
 
 /* complain.c: messages for people ------------------------------------------ */
 
@@ -38,6 +41,9 @@ int stat_main(int argc, char **argv);
  */
 void complain(const char *name, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Say what is wrong with the device. Return: false if nothing is. */
+bool complain_device(void);
 
 /**
  * complain_open() - say why a channel or the device cannot be opened
@@ -66,6 +72,14 @@ const char *state_name(uint32_t state);
 const char *reason_name(uint32_t reason);
 
 /**
+ * text_width() - columns on a terminal, if every character takes one
+ * @text: as printable_name() makes it
+ *
+ * Return: how many.
+ */
+int text_width(const char *text);
+
+/**
  * format_size() - bytes as people read them: 512B, 1.5M
  * @bytes: how many
  * @buf: where to, FORMAT_SIZE bytes
@@ -83,6 +97,10 @@ uint64_t parse_number(const struct argp_state *state, const char *what,
 		      const char *arg, uint64_t min, uint64_t max);
 int64_t parse_seconds(const struct argp_state *state, const char *what,
 		      const char *arg);
+uint32_t parse_permissions(const struct argp_state *state, const char *what,
+			   const char *arg);
+uint32_t parse_group(const struct argp_state *state, const char *what,
+		     const char *arg);
 uint32_t parse_policy(const struct argp_state *state, const char *arg);
 /* Bytes of a length prefix: 1, 2, 4 or 8; NULL is 4. */
 unsigned int parse_prefix(const struct argp_state *state, const char *arg);
@@ -144,6 +162,9 @@ int caught_signal(void);
 
 /* End by the signal that came, if one did, so that a shell sees it. */
 void die_by_signal(void);
+
+/* End by that signal. */
+void die_by(int sig);
 
 /* progress.c ------------------------------------------------------------------ */
 

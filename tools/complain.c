@@ -35,7 +35,7 @@ void complain(const char *name, int error, const char *format, ...)
 	funlockfile(stderr);
 }
 
-static bool complain_device(void)
+bool complain_device(void)
 {
 	struct sluice_info info;
 	int error = sluice_query_info(&info, sizeof(info));
@@ -132,6 +132,15 @@ char *printable_name(const uint8_t *name, size_t len, char *buf)
 	}
 	*to = '\0';
 	return buf;
+}
+
+int text_width(const char *text)
+{
+	int width = 0;
+
+	for (; *text; text++)
+		width += (*text & 0xc0) != 0x80;
+	return width;
 }
 
 const char *pattern_name(uint32_t pattern)

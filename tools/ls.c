@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * sluice ls - list the channels that the caller may open.
+ * sluice ls - list the channels, or lockspaces, that the caller may open.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd.h"
+#include "lock.h"
 
-enum { KEY_JSON = 'J', KEY_NO_HEADINGS = 'n' };
+enum { KEY_JSON = 'J', KEY_NO_HEADINGS = 'n', KEY_LOCKSPACES = 'l' };
 
 static const struct argp_option options[] = {
+	{ "lockspaces", KEY_LOCKSPACES, NULL, 0, "lockspaces instead of channels" },
 	{ "json", KEY_JSON, NULL, 0, "write JSON" },
 	{ "noheadings", KEY_NO_HEADINGS, NULL, 0, "write no headings" },
 	{ 0 }
@@ -18,12 +19,14 @@ static const struct argp_option options[] = {
 
 /**
  * struct ls - one listing
+ * @lockspaces: list these instead
  * @json: write JSON
  * @no_headings: write no headings
  * @channels: what there is
  * @count: how many
  */
 struct ls {
+	bool lockspaces;
 	bool json;
 	bool no_headings;
 	struct sluice_stat *channels;
@@ -36,6 +39,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	(void)arg;
 	switch (key) {
+	case KEY_LOCKSPACES:
+		ls->lockspaces = true;
+		return 0;
 	case KEY_JSON:
 		ls->json = true;
 		return 0;
@@ -62,16 +68,6 @@ static int collect(const struct sluice_stat *stat, void *data)
 	}
 	ls->channels[ls->count++] = *stat;
 	return 0;
-}
-
-/* Columns on a terminal, if every character takes one. */
-static int text_width(const char *text)
-{
-	int width = 0;
-
-	for (; *text; text++)
-		width += (*text & 0xc0) != 0x80;
-	return width;
 }
 
 static void print_row(const struct sluice_stat *stat, int width)
@@ -120,13 +116,15 @@ static int print_json(const struct ls *ls)
 int ls_main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, NULL, "List the channels you may open.",
+		options, parse, NULL, "List the channels, or lockspaces, you may open.",
 		NULL, NULL, NULL,
 	};
 	struct ls ls = { 0 };
 	int error, status = STATUS_OK;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &ls);
+	if (ls.lockspaces)
+		return ls_lockspaces(ls.json, !ls.no_headings);
 	error = sluice_channel_list(collect, &ls);
 	if (error) {
 		complain_open(NULL, error, true);

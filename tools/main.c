@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * sluice - channels for people and shell scripts.
+ * sluice - channels and locks for people and shell scripts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +16,23 @@ static const struct command {
 	{ "sub", sub_main },
 	{ "ls", ls_main },
 	{ "stat", stat_main },
+	{ "lock", lock_main },
+	{ "locks", locks_main },
+	{ "deadlocks", deadlocks_main },
 };
 
 static const char doc[] =
-	"Move messages through channels, and look at them.\v"
+	"Move messages through channels, lock resources, and look at both.\v"
 	"Commands:\n"
 	"  pub NAME [FILE...]        publish lines, blocks or files\n"
 	"  sub NAME [-- COMMAND...]  write messages to standard output,\n"
 	"                            or run a command for each\n"
-	"  ls                        list channels\n"
+	"  ls                        list channels, or lockspaces\n"
 	"  stat NAME                 show a channel and who is in it\n"
+	"  lock RESOURCE -- COMMAND  run a command that has a resource, or file,\n"
+	"                            to itself\n"
+	"  locks [LOCKSPACE]         show who has what, and who waits\n"
+	"  deadlocks [LOCKSPACE]     tell of the last ones\n"
 	"\n"
 	"'sluice COMMAND --help' tells more of a command. See also sluice(1).";
 

@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,4 +97,28 @@ unsigned int parse_prefix(const struct argp_state *state, const char *arg)
 	if (width & (width - 1))
 		argp_error(state, "--framed: must be 1, 2, 4 or 8, not %s", arg);
 	return width;
+}
+
+uint32_t parse_permissions(const struct argp_state *state, const char *what,
+			   const char *arg)
+{
+	char *end;
+	unsigned long mode = strtoul(arg, &end, 8);
+
+	if (*arg < '0' || *arg > '7' || *end || mode & ~0666UL)
+		argp_error(state, "%s: must be octal, at most 0666, not '%s'", what,
+			   arg);
+	return mode;
+}
+
+uint32_t parse_group(const struct argp_state *state, const char *what,
+		     const char *arg)
+{
+	const struct group *gr = getgrnam(arg);
+
+	if (gr)
+		return gr->gr_gid;
+	if (*arg < '0' || *arg > '9')
+		argp_error(state, "%s: no such group: '%s'", what, arg);
+	return parse_number(state, what, arg, 0, SLUICE_ID_DEFAULT - 1);
 }

@@ -55,15 +55,19 @@ int caught_signal(void)
 	return caught;
 }
 
-void die_by_signal(void)
+void die_by(int sig)
 {
 	sigset_t set;
 
-	if (!caught)
-		return;
-	signal(caught, SIG_DFL);
+	signal(sig, SIG_DFL);
 	sigemptyset(&set);
-	sigaddset(&set, caught);
+	sigaddset(&set, sig);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	raise(caught);
+	raise(sig);
+}
+
+void die_by_signal(void)
+{
+	if (caught)
+		die_by(caught);
 }

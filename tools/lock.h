@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the subcommands for locks share.
+ */
+#ifndef SLUICE_LOCK_CMD_H
+#define SLUICE_LOCK_CMD_H
+
+#include "cmd.h"
+
+/* Exit codes of sluice lock besides those of its command, as env(1) has them. */
+enum lock_status {
+	LOCK_CONFLICT	= 1,	/* unless --conflict-exit-code */
+	LOCK_FAILURE	= 125,
+	LOCK_NO_EXEC	= 126,	/* the command cannot be run */
+	LOCK_NO_COMMAND	= 127,	/* there is no such command */
+};
+
+/* lockspace.c ----------------------------------------------------------------- */
+
+/* What sluice lock uses if it is told nothing: the user's own. */
+#define DEFAULT_LOCKSPACE_SIZE 24
+char *default_lockspace(char *buf);
+
+/**
+ * open_own_lockspace() - open or make a lockspace for taking locks
+ * @name: of the lockspace, or NULL for the user's own
+ * @options: how to make it
+ * @lockspace: out
+ *
+ * Return: 0, or a negative errno value after telling why.
+ */
+int open_own_lockspace(const char *name,
+		       const struct sluice_lockspace_options *options,
+		       struct sluice_lockspace **lockspace);
+
+/* The NAME argument; ends the program if no lockspace can be called so. */
+char *take_lockspace(const struct argp_state *state, char *arg);
+
+/**
+ * look_at_lockspaces() - visit one lockspace, or all that may be opened
+ * @name: of the one, or NULL for all
+ * @visit: called with each; a negative errno value ends it
+ * @data: handed to @visit
+ *
+ * Return: STATUS_OK or STATUS_FAILURE, after telling why.
+ */
+int look_at_lockspaces(const char *name,
+		       int (*visit)(struct sluice_lockspace *lockspace,
+				    const struct sluice_lockspace_stat *stat,
+				    void *data), void *data);
+
+/* Say why lockspaces cannot be opened. */
+void complain_lockspace(const char *name, int error);
+
+/* spaces.c: list them. Return: STATUS_OK or STATUS_FAILURE. */
+int ls_lockspaces(bool json, bool headings);
+
+/* resource.c ------------------------------------------------------------------ */
+
+const char *mode_name(uint32_t mode);
+/* enum sluice_mode by its name, in any case; ends the program if it is none. */
+uint32_t parse_lock_mode(const struct argp_state *state, const char *arg);
+
+/**
+ * resource_text() - a resource as people can bear it
+ * @kind: enum sluice_kind
+ * @key: of the resource
+ * @len: bytes there
+ * @pid: of a process that may have the file open, 0 for none
+ * @buf: RESOURCE_TEXT_SIZE bytes
+ *
+ * Return: @buf: a name, or a file's path, or its numbers if nobody who may be
+ * asked has it open.
+ */
+char *resource_text(uint32_t kind, const uint8_t *key, uint32_t len, int pid,
+		    char *buf);
+#define RESOURCE_TEXT_SIZE (4 * 4096 + 1)
+
+/* Likewise for JSON. */
+struct json_object *json_of_resource(uint32_t kind, const uint8_t *key,
+				     uint32_t len, int pid);
+
+/* "0-99", "100-", or "" for the whole. Return: @buf. */
+char *range_text(uint64_t start, uint64_t end, char *buf);
+#define RANGE_TEXT_SIZE 48
+void json_add_range(struct json_object *object, uint64_t start, uint64_t end);
+
+/* How long ago, as short as people want it: 3.2s, 17m. Return: @buf. */
+char *age_text(uint64_t since, char *buf);
+#define AGE_TEXT_SIZE 24
+
+/* A command's name, of 16 bytes at most. Return: @buf. */
+char *comm_text(const uint8_t *comm, char *buf);
+#define COMM_TEXT_SIZE PRINTABLE_NAME_SIZE
+
+/* run.c ----------------------------------------------------------------------- */
+
+/**
+ * run_under_lock() - run a command until it ends
+ * @command: and its arguments
+ * @sig: out: a signal that came for this process meanwhile, or 0
+ *
+ * Signals that another process sends are handed on; those of the terminal get
+ * to the command anyway. If this process is killed, so is the command.
+ *
+ * Return: as waitpid() gives it; or -1: it cannot be started at all.
+ */
+int run_under_lock(char **command, int *sig);
+
+/* table.c --------------------------------------------------------------------- */
+
+/**
+ * struct column - of a table
+ * @title: its heading
+ * @right: flush right
+ * @least: columns it may be cut down to when the terminal is narrow; 0: never
+ * @optional: left out when it is empty in each row
+ */
+struct column {
+	const char *title;
+	bool right;
+	int least;
+	bool optional;
+};
+
+struct table;
+
+struct table *table_new(const struct column *columns, int count);
+/* Add a row of as many texts, which are copied. Return: 0 or -ENOMEM. */
+int table_add(struct table *table, const char *const *texts);
+/* To standard output, no wider than that if it is a terminal. */
+void table_print(const struct table *table, bool headings);
+void table_free(struct table *table);
+
+#endif /* SLUICE_LOCK_CMD_H */
