@@ -47,7 +47,7 @@ usage() {
 
 check_usage() {
 	local command
-	for command in "" pub sub ls stat; do
+	for command in "" pub sub ls stat lock locks deadlocks; do
 		help_of "$command"
 	done
 	run 0 --version && grep -qxE 'sluice [0-9]+\.[0-9]+\.[0-9]+' "$WORK/out"
@@ -86,6 +86,31 @@ check_usage() {
 	usage "--on-failure needs a command" sub --on-failure stop x
 	usage "--on-failure: must be" sub --on-failure retry x -- true
 	usage "a command gets the bare message" sub --raw x -- true
+	usage "a command is needed, after --" lock a
+	usage "a command is needed, after --" lock a --
+	usage "--file, is needed" lock -- true
+	usage "1 to 64 bytes" lock "" -- true
+	usage "1 to 64 bytes" lock "$(printf '%065d' 0)" -- true
+	usage "1 to 64 bytes" lock --lockspace "" a -- true
+	usage "no control characters" lock --lockspace $'a\tb' a -- true
+	usage "no more than 64" lock $(seq 65) -- true
+	usage "--mode: must be nl, cr" lock --mode 7 a -- true
+	usage "--consistent needs" lock --shared --consistent a -- true
+	usage "--consistent needs" lock --mode up --consistent a -- true
+	usage "--range: must be" lock --range 5 a -- true
+	usage "--range: not a number" lock --range=-5 a -- true
+	usage "--range: not a number" lock --range 5-x a -- true
+	usage "the end is before" lock --range 5-4 a -- true
+	usage "--priority: must be" lock --priority 128 a -- true
+	usage "--priority: must be" lock --priority=-128 a -- true
+	usage "--priority: must be" lock --priority high a -- true
+	usage "--timeout: not a number" lock --timeout soon a -- true
+	usage "--conflict-exit-code: must be" lock -E 256 a -- true
+	usage "--lockspace-mode: must be octal" lock --lockspace-mode 0777 a -- true
+	usage "--lockspace-group: no such group" lock --lockspace-group no-such-group a -- true
+	usage "one lockspace at a time" locks a b
+	usage "one lockspace at a time" deadlocks a b
+	usage "1 to 64 bytes" locks ""
 }
 
 check_full_device() {
@@ -101,10 +126,13 @@ check_no_device() {
 		result 0 "without the module # SKIP there is one here"
 		return
 	fi
-	for command in "pub x" "sub x" ls "stat x"; do
+	for command in "pub x" "sub x" ls "stat x" "ls -l" locks "locks x" deadlocks; do
 		run 1 $command && grep -q "kernel module is not loaded" "$WORK/err"
 		result $? "without the module: sluice $command"
 	done
+	run 125 lock x -- touch "$WORK/ran" && grep -q "kernel module is not loaded" "$WORK/err" &&
+		[[ ! -e $WORK/ran ]]
+	result $? "without the module: sluice lock does not run the command"
 }
 
 # Each long option that --help tells is in the manual, and the other way round.
@@ -122,7 +150,7 @@ check_manuals() {
 	local page command
 	for page in man/*.1; do
 		# The others are not installed yet.
-		"$MANDOC" -Tlint "$page" 2>&1 | grep -v 'referenced manual not found' >"$WORK/out"
+		"$MANDOC" -Tlint "$page" 2>&1 | grep -vE 'referenced manual not found|outdated mandoc.db' >"$WORK/out"
 		[[ ! -s $WORK/out ]]
 		result $? "$page: lint"
 	done
@@ -134,6 +162,8 @@ check_manuals() {
 		[[ ! -s $WORK/out && ! -s $WORK/err ]]
 		result $? "sluice-$command.1 and --help tell the same options"
 	done
+	diff <(options_of_help lock) <(options_of_manual man/sluice-lock.1) >"$WORK/out"
+	result $? "sluice-lock.1 and --help tell the same options"
 }
 
 # The fenced C program of the README.
