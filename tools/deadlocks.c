@@ -121,15 +121,13 @@ static void print_step(const struct show *show,
 		printf(" had waited %.1f s for ", waited > 0 ? waited : 0);
 	print_resource(show, w);
 	printf(" in mode %s", mode_name(w->mode));
-	printf(w->flags & SLUICE_WAITS_QUEUED ? ", behind " : ", held by ");
+	printf(", which ");
 	if (next)
 		print_who(next);
 	else
 		printf("somebody else");
-	printf(w->flags & SLUICE_WAITS_QUEUED ? " who waits for it in mode %s" :
-						 " in mode %s",
-	       mode_name(w->blocked_by));
-	printf("%s\n", w->flags & SLUICE_WAITS_VICTIM ? "; and got EDEADLK" : "");
+	printf(" has in mode %s%s\n", mode_name(w->blocked_by),
+	       w->flags & SLUICE_WAITS_VICTIM ? ", and got EDEADLK" : "");
 }
 
 static void print_deadlock(struct show *show,
@@ -172,7 +170,6 @@ static struct json_object *json_of_step(const struct show *show,
 	json_add_range(object, w->start, w->end);
 	json_add_string(object, "mode", mode_name(w->mode));
 	json_add_string(object, "blocked_by", mode_name(w->blocked_by));
-	json_add_bool(object, "queued", w->flags & SLUICE_WAITS_QUEUED);
 	json_add_bool(object, "victim", w->flags & SLUICE_WAITS_VICTIM);
 	json_add_seconds(object, "waited",
 			 (int64_t)deadlock->when - (int64_t)w->since);

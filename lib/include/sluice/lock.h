@@ -219,12 +219,13 @@ int sluice_lockspace_list(int (*visit)(const struct sluice_lockspace_stat *stat,
 /**
  * sluice_lockspace_locks() - visit what is held and waited for
  * @lockspace: as opened
- * @visit: called for each: by resource, first those that hold it, then those
- *	that wait, in the order of the queue; anything but 0 ends it
+ * @visit: called for each: by resource, first what owners left that died, then
+ *	those that hold it, then those that wait, in the order of the queue;
+ *	anything but 0 ends it
  * @data: handed to @visit
  *
- * Fetched by some hundred at a time; each such part is one moment, the whole is
- * not, if it is longer.
+ * Some hundred are fetched at a time; each such part is one moment, what is
+ * longer is not.
  *
  * Return: 0; what @visit returned if that was not 0; or a negative errno.
  */
@@ -470,7 +471,9 @@ uint64_t sluice_holder_id(const struct sluice_holder *holder);
  * others wait for what it has; -EAGAIN, -ETIMEDOUT, -EINTR: not taken;
  * -EINPROGRESS; -ECANCELED: by sluice_holder_cancel(); -ENOTRECOVERABLE: it was
  * declared so; -EACCES: no right to that mode; -EBUSY: a request is waiting;
- * -EINVAL: items are nonsense, or overlap; -EBADF; -ENOMEM; -EDQUOT; -ECHILD.
+ * -EINVAL: items are nonsense, or overlap; -EBADF: a lockspace or file is not
+ * open, or not for that mode; -EOWNERDEAD: the process that made the holder has
+ * ended; -ENOMEM; -EDQUOT; -ECHILD.
  */
 SLUICE_MUST_CHECK
 int sluice_holder_lock(struct sluice_holder *holder, struct sluice_item *items,
