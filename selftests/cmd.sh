@@ -29,7 +29,7 @@ ok() {
 }
 
 # Nothing here takes long unless it hangs, but for a kernel with every checker.
-scale=$(awk 'BEGIN { s = ENVIRON["SLUICE_SCALE"]; print s > 1 ? int(s) : 1 }')
+scale=$(awk 'BEGIN { s = ENVIRON["SLUICE_SCALE"]; print (s > 1 ? int(s) : 1) }')
 limit=$([ "$scale" -gt 1 ] && echo 120 || echo 30)
 sluice() { timeout -s KILL "$limit" sluice "$@"; }
 
