@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -491,20 +492,36 @@ static int run(struct lock *lock)
 	return status;
 }
 
+/*
+ * Made under the name of the command: whoever has to wait wants to know for
+ * what, and all who lock with this program are called the same.
+ */
+static int make_holder(struct lock *lock)
+{
+	const char *slash = strrchr(lock->command[0], '/');
+	char own[16];
+	int error;
+
+	prctl(PR_GET_NAME, own);
+	prctl(PR_SET_NAME, slash ? slash + 1 : lock->command[0]);
+	error = sluice_holder_open(NULL, &lock->holder);
+	prctl(PR_SET_NAME, own);
+	if (error)
+		complain(NULL, error, "cannot make a holder of locks");
+	return error;
+}
+
 static int lock_and_run(struct lock *lock)
 {
-	int error, status;
+	int status;
 
 	lock->space_options.flags = SLUICE_OPEN_CREATE;
 	lock->space_options.access = is_exclusive(lock->mode) ? SLUICE_WRITE :
 								 SLUICE_READ;
 	if (open_own_lockspace(lock->space, &lock->space_options, &lock->lockspace))
 		return LOCK_FAILURE;
-	error = sluice_holder_open(NULL, &lock->holder);
-	if (error) {
-		complain(NULL, error, "cannot make a holder of locks");
+	if (make_holder(lock))
 		return LOCK_FAILURE;
-	}
 	for (unsigned int i = 0; i < lock->count; i++) {
 		if (build_item(lock, i))
 			return LOCK_FAILURE;
