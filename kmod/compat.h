@@ -8,6 +8,10 @@
 #define SLUICE_COMPAT_H
 
 #include <linux/file.h>
+#include <linux/fs.h>
+#if __has_include(<linux/filelock.h>)
+#include <linux/filelock.h>
+#endif
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/version.h>
@@ -26,6 +30,13 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
 {
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 }
+#endif
+
+/* What struct file_lock has in common with leases became a part of it. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#define sluice_flc(lock, field)	((lock)->fl_##field)
+#else
+#define sluice_flc(lock, field)	((lock)->c.flc_##field)
 #endif
 
 static inline struct file *sluice_shmem_file(const char *name, loff_t size)

@@ -4,9 +4,9 @@
  *
  * The grants of all holders of a resource are an interval tree, asked for what
  * stands in somebody's way. Those of one holder are a tree by resource and
- * start; of one resource they are apart from each other, and those that touch
- * and are alike are one: sluice_grant_set() and sluice_grant_settle() keep it
- * so. Only a fresh grant lies over what its holder had, and is in no holder's
+ * start; of one resource they are apart from each other, and what touches what
+ * has changed and is like it becomes one with it: sluice_grant_set() and
+ * sluice_grant_settle() see to that. Only a fresh grant lies over what its holder had, and is in no holder's
  * tree: until the caller knows of it, it has both, and either can be dropped
  * without asking anybody.
  *
@@ -120,8 +120,10 @@ static void held_remove(struct sluice_grant *grant)
 static void grant_hold(struct sluice_grant *grant)
 {
 	held_insert(grant);
-	if (grant->expires)
-		list_add_tail(&grant->leased, &grant->holder->leased);
+	if (!grant->expires)
+		return;
+	list_add_tail(&grant->leased, &grant->holder->leased);
+	sluice_holder_set_alarm(grant->holder, grant->expires);
 }
 
 struct sluice_grant *sluice_grant_own(const struct sluice_holder *holder,
@@ -180,6 +182,7 @@ void sluice_grant_publish(struct sluice_grant *grant)
 
 	sluice_domain_assert(holder->domain);
 	grant_insert(grant);
+	grant->resource->published++;
 	grant->fresh = sluice_grant_own(holder, grant->resource, before, behind);
 	if (!grant->fresh)
 		grant_hold(grant);
@@ -270,6 +273,7 @@ static struct sluice_grant *grant_split(struct sluice_grant *grant, u64 start,
 	tail->resource = grant->resource;
 	tail->holder = grant->holder;
 	tail->mode = grant->mode;
+	tail->backed = grant->backed;
 	tail->token = grant->token;
 	tail->since = grant->since;
 	tail->expires = grant->expires;
@@ -291,7 +295,8 @@ static bool grant_alike(const struct sluice_grant *a,
 			const struct sluice_grant *b)
 {
 	return a->last != SLUICE_END && a->last + 1 == b->start &&
-		a->mode == b->mode && a->expires == b->expires;
+		a->mode == b->mode && a->expires == b->expires &&
+		a->backed == b->backed;
 }
 
 /* Two that touch and are alike are one, with the newer one's token. */

@@ -50,6 +50,7 @@ struct sluice_revoked {
  * @revoked: what will be told when the lease runs out
  * @mode: enum sluice_mode
  * @wanted: the strongest mode others were seen waiting for
+ * @backed: the kernel's own lock goes with it, see backing.c
  * @fresh: beside what the holder had there, until the caller knows of it
  * @lost: of a mark: declared unrecoverable
  */
@@ -71,6 +72,7 @@ struct sluice_grant {
 	struct sluice_revoked *revoked;
 	u8 mode;
 	u8 wanted;
+	bool backed;
 	bool fresh;
 	bool lost;
 };

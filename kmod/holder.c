@@ -3,12 +3,12 @@
  * Holders: being made, being told, dying. What they ask for is in lock.c and
  * request.c.
  *
- * A holder dies with its last descriptor, or with the process that made it: a
- * child that inherited a descriptor and never heard of it must not keep for
- * ever what its parent died with. What a dead holder had for writing leaves a
+ * A holder dies with its last descriptor, or with the process that made it if
+ * that still has one: a child that inherited a descriptor and never heard of it
+ * must not keep for ever what its parent died with. What a dead holder had for writing leaves a
  * mark on the resource.
  *
- * Locks: holder->call; the domain's, see domain.c; wait queues' own.
+ * Locks: holder->call; holder->backing_lock; the domain's, see domain.c; wait queues' own.
  */
 #include <linux/anon_inodes.h>
 #include <linux/cred.h>
@@ -18,9 +18,11 @@
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "backing.h"
 #include "domain.h"
 #include "grant.h"
 #include "holder.h"
@@ -135,6 +137,9 @@ static void holder_alarm(struct work_struct *work)
 	}
 	sluice_request_pass(&dirty);
 	sluice_domain_unlock(domain);
+	mutex_lock(&holder->backing_lock);
+	sluice_backing_sync_all(holder);
+	mutex_unlock(&holder->backing_lock);
 }
 
 /*
@@ -166,6 +171,8 @@ struct sluice_holder *sluice_holder_new(void)
 	holder->uid = current_euid();
 	get_task_comm(holder->comm, current);
 	mutex_init(&holder->call);
+	mutex_init(&holder->backing_lock);
+	INIT_LIST_HEAD(&holder->backings);
 	holder->held = RB_ROOT;
 	INIT_LIST_HEAD(&holder->notices);
 	INIT_LIST_HEAD(&holder->revoked);
@@ -218,6 +225,7 @@ static void holder_die(struct sluice_holder *holder)
 	sluice_domain_unlock(domain);
 	while (holder_leave_some(holder))
 		cond_resched();
+	sluice_backing_drop_all(holder);
 }
 
 void sluice_holder_free(struct sluice_holder *holder)
@@ -230,6 +238,7 @@ void sluice_holder_free(struct sluice_holder *holder)
 		kfree(revoked);
 	sluice_lock_forget(holder);
 	mutex_destroy(&holder->call);
+	mutex_destroy(&holder->backing_lock);
 	put_pid(holder->tgid);
 	put_pid(holder->tid);
 	sluice_domain_put(holder->domain);
@@ -242,7 +251,9 @@ static int holder_flush(struct file *file, fl_owner_t id)
 {
 	struct sluice_holder *holder = file->private_data;
 
-	if (current->flags & PF_EXITING && task_tgid(current) == holder->tgid)
+	/* The process is ending, and not just a thread with files of its own. */
+	if (task_tgid(current) == holder->tgid &&
+	    !atomic_read(&current->signal->live))
 		holder_die(holder);
 	return 0;
 }

@@ -34,6 +34,8 @@ struct sluice_user;
  * @uid: of that
  * @comm: of that
  * @call: serialises SLUICE_IOC_EVENT, outside the domain's lock
+ * @backing_lock: guards @backings; inside @call, outside the domain's lock
+ * @backings: the kernel's own locks it has
  * @busy: atomic: @request is being made, waits, or has not been read
  * @dead: it has no more, and gets nothing
  * @request: the one it may have; its wants exist while @busy
@@ -56,6 +58,8 @@ struct sluice_holder {
 	kuid_t uid;
 	char comm[TASK_COMM_LEN];
 	struct mutex call;
+	struct mutex backing_lock;
+	struct list_head backings;
 	atomic_t busy;
 
 	bool dead;

@@ -7,7 +7,7 @@
  * fail halfway. Results are copied out with nothing locked; a grant that the
  * caller cannot be told of is undone.
  *
- * Locks: holder->call; the domain's, see domain.c.
+ * Locks: holder->call; holder->backing_lock; the domain's, see domain.c.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -22,6 +22,7 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
+#include "backing.h"
 #include "domain.h"
 #include "grant.h"
 #include "holder.h"
@@ -68,8 +69,7 @@ static bool file_permits(struct file *file, u8 mode)
 	return file->f_mode & FMODE_WRITE;
 }
 
-/* @path, if not NULL, is given a reference. */
-static int find_file(struct sluice_key *key, int fd, u8 mode, struct path *path)
+static int find_file(struct sluice_key *key, int fd, u8 mode)
 {
 	struct file *file = fget(fd);
 	int ret;
@@ -77,16 +77,12 @@ static int find_file(struct sluice_key *key, int fd, u8 mode, struct path *path)
 	if (!file)
 		return -EBADF;
 	ret = file_permits(file, mode) ? key_of_file(key, file) : -EBADF;
-	if (!ret && path) {
-		*path = file->f_path;
-		path_get(path);
-	}
 	fput(file);
 	return ret;
 }
 
 static int find_key(struct sluice_key *key, u32 kind, const u8 *bytes, u32 len,
-		    int fd, u8 mode, struct path *path)
+		    int fd)
 {
 	key->kind = kind;
 	switch (kind) {
@@ -97,16 +93,20 @@ static int find_key(struct sluice_key *key, u32 kind, const u8 *bytes, u32 len,
 		memcpy(key->bytes, bytes, len);
 		return 0;
 	case SLUICE_KIND_FILE:
-		return find_file(key, fd, mode, path);
+		return find_file(key, fd, SLUICE_UNLOCKED);
 	default:
 		return -EINVAL;
 	}
 }
 
+#define ITEM_BACKED	(SLUICE_ITEM_FCNTL | SLUICE_ITEM_FLOCK)
+
 /* What is wrong with an item, whatever it is for? */
 static int item_check(const struct sluice_item *item)
 {
-	if (item->mode > SLUICE_EX || item->flags & ~SLUICE_ITEM_REPAIR ||
+	u32 known = SLUICE_ITEM_REPAIR | ITEM_BACKED;
+
+	if (item->mode > SLUICE_EX || item->flags & ~known ||
 	    item->start > item->end || item->lease > S64_MAX || item->resv)
 		return -EINVAL;
 	return 0;
@@ -117,12 +117,14 @@ static int item_check(const struct sluice_item *item)
  * @user: struct sluice_item[@count]
  * @stride: bytes from one to the next
  * @count: of them
+ * @backed: some of them with the kernel's own lock
  * @wants: what they name
  */
 struct items {
 	u64 user;
 	u32 stride;
 	u32 count;
+	bool backed;
 	struct sluice_want *wants;
 };
 
@@ -135,6 +137,27 @@ static void items_free(struct items *items)
 	kvfree(items->wants);
 	items->wants = NULL;
 	items->count = 0;
+}
+
+static int item_find_file(struct sluice_want *want,
+			  const struct sluice_item *item)
+{
+	struct file *file = fget(item->fd);
+	int ret = -EBADF;
+
+	if (!file)
+		return -EBADF;
+	want->key.kind = SLUICE_KIND_FILE;
+	if (file_permits(file, want->mode))
+		ret = key_of_file(&want->key, file);
+	if (!ret && item->flags & ITEM_BACKED)
+		ret = sluice_backing_get(want, file, item->flags & ITEM_BACKED);
+	if (!ret) {
+		want->path = file->f_path;
+		path_get(&want->path);
+	}
+	fput(file);
+	return ret;
 }
 
 /* To lock takes a right to the lockspace, to change what one has does not. */
@@ -159,9 +182,12 @@ static int item_find(struct sluice_want *want, const struct sluice_item *item,
 	}
 	if (lock && !(access & sluice_mode_access(want->mode)))
 		return -EACCES;
+	if (lock && item->kind == SLUICE_KIND_FILE)
+		return item_find_file(want, item);
+	if (item->flags & ITEM_BACKED)
+		return -EINVAL;
 	return find_key(&want->key, item->kind, item->key, item->key_len,
-			item->fd, lock ? want->mode : 0,
-			lock ? &want->path : NULL);
+			item->fd);
 }
 
 static int items_copy(struct items *items, struct sluice_holder *holder,
@@ -226,7 +252,7 @@ static int items_tell(const struct sluice_want *want, u64 user, u32 stride,
 		put_user(want->status, &item->status) ? -EFAULT : 0;
 }
 
-/* Tell the caller what was granted. */
+/* Write to the caller's items what was granted. */
 static int request_tell(const struct sluice_request *request, u64 user,
 			u32 count, u32 stride)
 {
@@ -268,8 +294,12 @@ static int lock_prepare(struct items *items, const struct sluice_lock *lock)
 
 	if (!(lock->flags & SLUICE_LOCK_ANY) && !wants_apart(items))
 		return -EINVAL;
-	for (i = 0; i < items->count && !ret; i++)
+	for (i = 0; i < items->count && !ret; i++) {
+		items->backed |= items->wants[i].backed;
 		ret = sluice_want_prepare(&items->wants[i]);
+	}
+	if (items->backed && lock->flags & SLUICE_LOCK_ASYNC)
+		return -EOPNOTSUPP;
 	return ret;
 }
 
@@ -349,13 +379,92 @@ static int lock_finish(struct sluice_holder *holder, int ret)
 	return ret;
 }
 
-static long lock_items(struct sluice_call *call, struct items *items)
+/* Tell the caller what was granted. */
+static int lock_tell(struct sluice_call *call, const struct items *items)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	int ret;
+
+	call->arg.lock.index = holder->request.index;
+	ret = request_tell(&holder->request, items->user, items->count,
+			   items->stride);
+	return ret ?: sluice_call_reply(call);
+}
+
+/*
+ * The kernel's own locks, once ours are granted. Return: 0, or why not, and
+ * @stuck is what could not be had.
+ */
+static int backings_try(const struct sluice_request *request,
+			struct sluice_want **stuck)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < request->count && !ret; i++) {
+		*stuck = &request->wants[i];
+		if ((*stuck)->backed &&
+		    (!sluice_request_any(request) || i == request->index))
+			ret = sluice_backing_try(*stuck);
+	}
+	return ret;
+}
+
+static void backings_sync(struct sluice_holder *holder,
+			  const struct items *items)
+{
+	struct sluice_want *want;
+	u32 i;
+
+	for (i = 0; i < items->count; i++) {
+		want = &items->wants[i];
+		if (want->backed)
+			sluice_backing_sync(holder, want->space, &want->key,
+					    want->start, want->last);
+	}
+}
+
+/*
+ * What is the only one waits for strangers with our grant in hand: those behind
+ * it in our queue would have to wait for them, too. Where there are several,
+ * all is given back first, so that nothing is held while waiting.
+ */
+static int lock_backed(struct sluice_call *call, struct items *items, u32 round)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_lock *lock = &call->arg.lock;
-	int ret;
+	bool alone = items->count == 1;
+	struct sluice_want *stuck;
+	int ret, why;
 
-	ret = lock_start(holder, items, lock);
+	for (;;) {
+		mutex_lock(&holder->backing_lock);
+		ret = backings_try(&holder->request, &stuck);
+		if (ret != -EAGAIN || !alone || lock->flags & SLUICE_LOCK_TRY)
+			break;
+		mutex_unlock(&holder->backing_lock);
+		why = sluice_backing_wait(stuck, lock->deadline, round++);
+		if (why) {
+			mutex_lock(&holder->backing_lock);
+			ret = why;
+			break;
+		}
+	}
+	if (!ret)
+		ret = lock_tell(call, items);
+	ret = lock_finish(holder, ret);
+	if (ret)
+		backings_sync(holder, items);
+	mutex_unlock(&holder->backing_lock);
+	return ret;
+}
+
+/* Return: 0 if it is granted, -EINPROGRESS if somebody else sees to it. */
+static int lock_grant(struct sluice_holder *holder, struct items *items,
+		      const struct sluice_lock *lock)
+{
+	int ret = lock_start(holder, items, lock);
+
 	if (ret == -EINPROGRESS && lock->flags & SLUICE_LOCK_ASYNC) {
 		items->wants = NULL;	/* the request's now */
 		items->count = 0;
@@ -363,14 +472,32 @@ static long lock_items(struct sluice_call *call, struct items *items)
 	}
 	if (ret == -EINPROGRESS)
 		ret = lock_awake(holder, lock_sleep(holder));
-	if (!ret) {
-		lock->index = holder->request.index;
-		ret = request_tell(&holder->request, items->user, items->count,
-				   items->stride);
+	return ret;
+}
+
+static long lock_items(struct sluice_call *call, struct items *items)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_lock *lock = &call->arg.lock;
+	u32 round;
+	int ret;
+
+	for (round = 0;; round++) {
+		ret = lock_prepare(items, lock);
+		if (ret)
+			return ret;
+		ret = lock_grant(holder, items, lock);
+		if (ret == -EINPROGRESS)
+			return ret;
+		if (ret || !items->backed)
+			return lock_finish(holder, ret ?: lock_tell(call, items));
+		ret = lock_backed(call, items, round);
+		if (ret != -EAGAIN || lock->flags & SLUICE_LOCK_TRY)
+			return ret;
+		ret = sluice_backing_wait(NULL, lock->deadline, round);
+		if (ret)
+			return ret;
 	}
-	if (!ret)
-		ret = sluice_call_reply(call);
-	return lock_finish(holder, ret);
 }
 
 static long lock_lock(struct sluice_call *call)
@@ -390,9 +517,7 @@ static long lock_lock(struct sluice_call *call)
 	ret = items_get(&items, holder, lock->items, lock->count,
 			lock->entry_size, true);
 	if (!ret) {
-		ret = lock_prepare(&items, lock);
-		if (!ret)
-			ret = lock_items(call, &items);
+		ret = lock_items(call, &items);
 		items_free(&items);
 	}
 	if (ret != -EINPROGRESS)
@@ -545,6 +670,33 @@ static bool unlock_some(struct sluice_holder *holder)
 	return node;
 }
 
+static void unlock_backings(struct sluice_holder *holder,
+			    const struct items *items)
+{
+	struct sluice_want *want;
+	u32 i;
+
+	/* One that is just being made is synchronised by who makes it. */
+	if (list_empty_careful(&holder->backings))
+		return;
+	mutex_lock(&holder->backing_lock);
+	for (i = 0; i < items->count; i++) {
+		want = &items->wants[i];
+		sluice_backing_sync(holder, want->space, &want->key,
+				    want->start, want->last);
+	}
+	mutex_unlock(&holder->backing_lock);
+}
+
+static void unlock_all(struct sluice_holder *holder)
+{
+	while (unlock_some(holder))
+		cond_resched();
+	mutex_lock(&holder->backing_lock);
+	sluice_backing_sync_all(holder);
+	mutex_unlock(&holder->backing_lock);
+}
+
 static long lock_unlock(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
@@ -554,11 +706,11 @@ static long lock_unlock(struct sluice_call *call)
 
 	if (arg->flags & ~SLUICE_UNLOCK_ALL || arg->resv)
 		return -EINVAL;
+	call->replied = true;	/* there is nothing to tell */
 	if (arg->flags & SLUICE_UNLOCK_ALL) {
 		if (arg->count || arg->items)
 			return -EINVAL;
-		while (unlock_some(holder))
-			cond_resched();
+		unlock_all(holder);
 		return 0;
 	}
 	ret = items_get(&items, holder, arg->items, arg->count,
@@ -571,6 +723,8 @@ static long lock_unlock(struct sluice_call *call)
 		if (!ret)
 			ret = unlock_try(holder, &items, true);
 	}
+	if (!ret)
+		unlock_backings(holder, &items);
 	items_free(&items);
 	return ret;
 }
@@ -604,6 +758,7 @@ static long lock_renew(struct sluice_call *call)
 
 	if (arg->flags || arg->resv)
 		return -EINVAL;
+	call->replied = true;	/* there is nothing to tell */
 	ret = items_get(&items, holder, arg->items, arg->count,
 			arg->entry_size, false);
 	if (ret)
@@ -654,6 +809,7 @@ static long lock_recover(struct sluice_call *call)
 	if ((arg->flags != SLUICE_RECOVER_CONSISTENT &&
 	     arg->flags != SLUICE_RECOVER_LOST) || arg->resv)
 		return -EINVAL;
+	call->replied = true;	/* there is nothing to tell */
 	ret = items_get(&items, holder, arg->items, arg->count,
 			arg->entry_size, false);
 	if (ret)
@@ -700,6 +856,7 @@ static int value_do(struct sluice_holder *holder, struct sluice_value *value,
 		memcpy(resource->value, value->value, SLUICE_VALUE_SIZE);
 		resource->has_value = memchr_inv(value->value, 0,
 						 SLUICE_VALUE_SIZE);
+		return 0;
 	}
 	memcpy(value->value, resource->value, SLUICE_VALUE_SIZE);
 	value->status = sluice_resource_status(resource, 0, SLUICE_END);
@@ -718,8 +875,10 @@ static long lock_value(struct sluice_call *call)
 
 	if (value->flags & ~SLUICE_VALUE_SET)
 		return -EINVAL;
+	/* Once it is set, there must be nothing that can fail. */
+	call->replied = value->flags & SLUICE_VALUE_SET;
 	ret = find_key(&key, value->kind, value->key, value->key_len,
-		       value->fd, 0, NULL);
+		       value->fd);
 	if (ret)
 		return ret;
 	space = sluice_lockspace_fget(value->lockspace, &access);

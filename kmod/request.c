@@ -28,6 +28,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "backing.h"
 #include "deadlock.h"
 #include "domain.h"
 #include "holder.h"
@@ -49,29 +50,38 @@ static void request_assert(struct sluice_request *request)
 /*
  * Memory of a want, got and given back without the lock.
  */
-int sluice_want_prepare(struct sluice_want *want)
+static int want_prepare_grant(struct sluice_want *want)
 {
 	struct sluice_holder *holder = want->holder;
 
-	INIT_LIST_HEAD(&want->queued);
-	INIT_LIST_HEAD(&want->watch);
-	want->spare = sluice_resource_new(holder->user);
-	if (IS_ERR(want->spare))
-		return PTR_ERR(want->spare);
-	want->grant = sluice_grant_new(holder->user);
+	if (!want->grant)
+		want->grant = sluice_grant_new(holder->user);
 	if (IS_ERR(want->grant))
 		return PTR_ERR(want->grant);
-	if (want->lease) {
+	if (want->lease && !want->grant->revoked) {
 		want->grant->revoked = kzalloc(sizeof(*want->grant->revoked),
 					       GFP_KERNEL_ACCOUNT);
 		if (!want->grant->revoked)
 			return -ENOMEM;
 	}
 	/* A range that the holder has may become two; later it has no more. */
-	if (!READ_ONCE(holder->held_count))
-		return 0;
-	want->spares[0] = sluice_grant_new(holder->user);
+	if (READ_ONCE(holder->held_count) && !want->spares[0])
+		want->spares[0] = sluice_grant_new(holder->user);
 	return PTR_ERR_OR_ZERO(want->spares[0]);
+}
+
+int sluice_want_prepare(struct sluice_want *want)
+{
+	INIT_LIST_HEAD(&want->queued);
+	INIT_LIST_HEAD(&want->watch);
+	want->jumps = false;
+	want->noticed = 0;
+	want->passed = 0;
+	if (!want->spare)
+		want->spare = sluice_resource_new(want->holder->user);
+	if (IS_ERR(want->spare))
+		return PTR_ERR(want->spare);
+	return want_prepare_grant(want);
 }
 
 void sluice_want_release(struct sluice_want *want)
@@ -82,6 +92,7 @@ void sluice_want_release(struct sluice_want *want)
 	sluice_grant_free(want->grant);
 	for (i = 0; i < SLUICE_SPARES; i++)
 		sluice_grant_free(want->spares[i]);
+	sluice_backing_put(want);
 	path_put(&want->path);
 	if (want->space)
 		sluice_lockspace_put(want->space);
@@ -311,15 +322,15 @@ void sluice_want_jump(struct sluice_want *want, struct list_head *dirty)
 	sluice_resource_dirty(want->resource, dirty);
 }
 
-/* Tell those who have what is wanted, once, that somebody waits for it. */
+/* Tell those who have what is wanted, each once, that somebody waits for it. */
 static void want_notice(struct sluice_want *want)
 {
 	struct sluice_grant *grant = want->standing;
 	struct sluice_holder *holder;
 
-	if (!grant || want->noticed)
+	if (!grant || want->noticed == want->resource->published)
 		return;
-	want->noticed = true;
+	want->noticed = want->resource->published;
 	for (; grant; grant = sluice_grant_conflict(want->resource, want->holder,
 						    want->mode, want->start,
 						    want->last, grant)) {
@@ -361,6 +372,7 @@ static void want_grant(struct sluice_want *want, u64 now)
 	grant->start = want->start;
 	grant->last = want->last;
 	grant->since = now;
+	grant->backed = want->backed;
 	grant->expires = want->lease ? now + want->lease : 0;
 	if (sluice_mode_exclusive(want->mode))
 		grant->token = ++space->token;
@@ -370,8 +382,6 @@ static void want_grant(struct sluice_want *want, u64 now)
 	want->granted = true;
 	space->granted++;
 	sluice_grant_publish(grant);
-	if (grant->expires)
-		sluice_holder_set_alarm(want->holder, grant->expires);
 	if (!grant->fresh)
 		want->grant = NULL;
 }

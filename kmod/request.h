@@ -9,6 +9,7 @@
 #include "grant.h"
 #include "resource.h"
 
+struct sluice_backing;
 struct sluice_holder;
 struct sluice_lockspace;
 
@@ -23,6 +24,8 @@ struct sluice_lockspace;
  * @lease: nanoseconds, 0 for ever
  * @mode: enum sluice_mode
  * @repair: also if it was declared unrecoverable
+ * @backing: the kernel's own lock on it, or NULL
+ * @backed: SLUICE_ITEM_FCNTL and SLUICE_ITEM_FLOCK
  * @status: of the resource when it was granted
  * @token: of the grant
  * @resource: while it is queued
@@ -35,7 +38,7 @@ struct sluice_lockspace;
  *	the resource when it was queued, or it jumps
  * @jumps: it does not wait for those ahead
  * @passed: later ones that went ahead
- * @noticed: those who stand in the way have been told
+ * @noticed: @published of the resource when those who stand in the way were told
  * @ahead: see want_blocker(): where the last look ended
  * @standing: likewise
  * @queue_seen: likewise: nobody ahead stands in the way
@@ -53,6 +56,8 @@ struct sluice_want {
 	u64 lease;
 	u8 mode;
 	bool repair;
+	struct sluice_backing *backing;
+	u32 backed;
 	u32 status;
 	u64 token;
 	struct sluice_resource *resource;
@@ -64,7 +69,7 @@ struct sluice_want {
 	bool converter;
 	bool jumps;
 	u32 passed;
-	bool noticed;
+	u64 noticed;
 
 	struct sluice_want *ahead;
 	struct sluice_grant *standing;
@@ -134,7 +139,8 @@ struct sluice_holder *sluice_request_holder(struct sluice_request *request);
 
 /**
  * sluice_want_prepare - get what a want may need once the lock is held
- * @want: holder, space, key, path, range and mode are set
+ * @want: holder, space, key, path, range and mode are set; it may have been
+ *	granted and taken back before
  *
  * Return: 0, -ENOMEM or -EDQUOT. sluice_want_release() in either case.
  */

@@ -110,8 +110,8 @@ struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 		resource->key = *key;
 		ret = rhashtable_insert_fast(&space->by_key, &resource->node,
 					     resource_params);
-		if (ret)
-			return ERR_PTR(ret);
+		if (ret)	/* it says EBUSY when it cannot grow */
+			return ERR_PTR(-ENOMEM);
 		*spare = NULL;
 		resource->space = sluice_lockspace_get(space);
 		resource->number = ++space->resource_numbers;

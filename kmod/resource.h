@@ -38,6 +38,7 @@ struct sluice_key {
  * @grants: interval tree of struct sluice_grant
  * @held: grants in each mode
  * @held_modes: those of which there are some
+ * @published: grants, ever
  * @waiters: struct sluice_want that are queued, the first to be served first
  * @waiting: wants of each mode
  * @waiting_modes: those of which there are some
@@ -59,6 +60,7 @@ struct sluice_resource {
 	struct rb_root_cached grants;
 	u32 held[SLUICE_MODES];
 	u32 held_modes;
+	u64 published;
 	struct list_head waiters;
 	u32 waiting[SLUICE_MODES];
 	u32 waiting_modes;

@@ -593,7 +593,7 @@ struct sluice_lockspace_open {
  * @granted: since it was made
  * @blocked: items that had to wait, since it was made
  * @deadlocks: found since it was made
- * @died: owners that died, since it was made
+ * @died: ranges whose owners died with them, since it was made
  * @token: the last one given
  * @uid: owner, in the caller's user namespace
  * @gid: group, likewise
@@ -627,8 +627,8 @@ struct sluice_lockspace_stat {
  * @resv: zero
  * @id: out: unique while the module is loaded
  *
- * It dies with its last descriptor, or when the process that made it ends,
- * even if a child has inherited the descriptor.
+ * It dies with its last descriptor, or when the process that made it ends and
+ * still has one, even if a child has inherited another.
  */
 struct sluice_holder_new {
 	__u32 flags;
@@ -663,6 +663,15 @@ struct sluice_file_key {
 
 /* In an item's @flags. */
 #define SLUICE_ITEM_REPAIR	0x1	/* also if it was declared unrecoverable */
+/*
+ * Of a SLUICE_KIND_FILE, a regular file or directory, in mode PR, UP, PW or EX:
+ * take the kernel's own lock on it, too, and wait for it, so that programs that
+ * know no other are kept out. FLOCK is for the whole file only, and an EX or PW
+ * must not follow a PR or UP, as flock() cannot convert without letting go. Not
+ * with SLUICE_LOCK_ASYNC.
+ */
+#define SLUICE_ITEM_FCNTL	0x2	/* fcntl(), of any kind */
+#define SLUICE_ITEM_FLOCK	0x4	/* flock() */
 
 /* In an item's @status. */
 #define SLUICE_OWNER_DIED	0x1	/* holding it CW, PW or EX; see RECOVER */
@@ -753,8 +762,8 @@ struct sluice_lock {
  *
  * UNLOCK leaves the holder @mode on what it has of each range, which must not
  * be stronger than what it had; SLUICE_UNLOCKED leaves nothing. RENEW counts
- * @lease from now; ESTALE if something of the range has been taken back, and
- * nothing is renewed. RECOVER needs CW, PW or EX of the whole range.
+ * @lease from now for all grants that overlap the range; ESTALE if something of
+ * it has been taken back, and nothing is renewed. RECOVER needs CW, PW or EX of the whole range.
  */
 struct sluice_items {
 	__aligned_u64 items;
@@ -770,7 +779,7 @@ struct sluice_items {
 /**
  * struct sluice_value - a resource's value block (SLUICE_IOC_VALUE)
  * @flags: SLUICE_VALUE_SET
- * @status: out: SLUICE_OWNER_DIED: who had it CW, PW or EX died since
+ * @status: out, if not set: SLUICE_OWNER_DIED, SLUICE_UNRECOVERABLE of any part
  * @lockspace: as in an item
  * @kind: likewise
  * @fd: likewise

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Backings: the kernel's own locks on files, for programs that know no other.
+ *
+ * A holder that wants them opens the file once more, so that the locks belong
+ * to a file of its own: closing others loses nothing (what POSIX locks are
+ * known for), and nobody who shares a descriptor shares the lock. They are open
+ * file description locks, seen by fcntl() of either kind, and flock()'s.
+ *
+ * First comes the grant, then the kernel's lock, so among holders the order is
+ * that of our queues, and only strangers are met there. Letting go, the kernel's
+ * locks follow what the holder still has. A lock of flock() is kept as strong as
+ * it was, for flock() lets go of what it converts.
+ *
+ * On a local file system who waits is woken; where locks are a server's, the
+ * kernel cannot be asked to wait until a deadline, and is asked again and again.
+ *
+ * Locks: holder->backing_lock, outside the domain's.
+ */
+#include <linux/cred.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "backing.h"
+#include "compat.h"
+#include "domain.h"
+#include "grant.h"
+#include "holder.h"
+#include "lockspace.h"
+#include "request.h"
+
+/* How long to wait between two tries, in milliseconds. */
+#define WAIT_FIRST	1U
+#define WAIT_MOST	128U
+
+static struct sluice_backing *backing_find(struct sluice_holder *holder,
+					   const struct sluice_lockspace *space,
+					   const struct sluice_key *key)
+{
+	struct sluice_backing *backing;
+
+	lockdep_assert_held(&holder->backing_lock);
+	list_for_each_entry(backing, &holder->backings, link)
+		if (backing->space == space &&
+		    !memcmp(&backing->key, key, sizeof(*key)))
+			return backing;
+	return NULL;
+}
+
+/* What fcntl() and flock() call the mode. */
+static int backing_type(u8 mode)
+{
+	switch (mode) {
+	case SLUICE_PR:
+	case SLUICE_UP:
+		return F_RDLCK;
+	case SLUICE_PW:
+	case SLUICE_EX:
+		return F_WRLCK;
+	default:
+		return F_UNLCK;
+	}
+}
+
+static void backing_free(struct sluice_backing *backing)
+{
+	list_del(&backing->link);
+	sluice_lockspace_put(backing->space);
+	/* Its locks go with it. */
+	fput(backing->file);
+	kfree(backing);
+}
+
+static struct sluice_backing *backing_new(struct sluice_want *want,
+					  struct file *file)
+{
+	int flags = file->f_flags & (O_ACCMODE | O_DIRECTORY | O_LARGEFILE);
+	struct sluice_backing *backing;
+
+	backing = kzalloc(sizeof(*backing), GFP_KERNEL_ACCOUNT);
+	if (!backing)
+		return ERR_PTR(-ENOMEM);
+	/* With the rights that who opened it had. */
+	backing->file = dentry_open(&file->f_path, flags, file->f_cred);
+	if (IS_ERR(backing->file)) {
+		int ret = PTR_ERR(backing->file);
+
+		kfree(backing);
+		return ERR_PTR(ret);
+	}
+	backing->space = sluice_lockspace_get(want->space);
+	backing->key = want->key;
+	backing->flock = F_UNLCK;
+	list_add(&backing->link, &want->holder->backings);
+	return backing;
+}
+
+static int backing_check(const struct sluice_want *want,
+			 const struct sluice_backing *backing, u32 flags)
+{
+	/* Ranges are loff_t there; to the end is to the end of them. */
+	if (want->start > OFFSET_MAX ||
+	    (want->last > OFFSET_MAX && want->last != SLUICE_END))
+		return -EINVAL;
+	if (!(flags & SLUICE_ITEM_FLOCK))
+		return 0;
+	if (want->start || want->last != SLUICE_END)
+		return -EINVAL;
+	if (backing && backing->flock == F_RDLCK &&
+	    backing_type(want->mode) == F_WRLCK)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+int sluice_backing_get(struct sluice_want *want, struct file *file, u32 flags)
+{
+	struct sluice_holder *holder = want->holder;
+	umode_t mode = file_inode(file)->i_mode;
+	struct sluice_backing *backing;
+	int ret;
+
+	if ((!S_ISREG(mode) && !S_ISDIR(mode)) ||
+	    backing_type(want->mode) == F_UNLCK)
+		return -EINVAL;
+	mutex_lock(&holder->backing_lock);
+	backing = backing_find(holder, want->space, &want->key);
+	ret = backing_check(want, backing, flags);
+	if (!ret && !backing) {
+		backing = backing_new(want, file);
+		ret = PTR_ERR_OR_ZERO(backing);
+	}
+	if (!ret) {
+		backing->users++;
+		want->backing = backing;
+		want->backed = flags;
+	}
+	mutex_unlock(&holder->backing_lock);
+	return ret;
+}
+
+/* Is anything of the resource left to the holder? */
+static bool backing_needed(struct sluice_holder *holder,
+			   const struct sluice_backing *backing)
+{
+	struct sluice_resource *resource;
+	struct sluice_domain *domain;
+	bool needed;
+
+	if (backing->users)
+		return true;
+	domain = sluice_domain_lock(holder->domain);
+	resource = sluice_resource_find(backing->space, &backing->key);
+	needed = resource && sluice_grant_own(holder, resource, 0, SLUICE_END);
+	sluice_domain_unlock(domain);
+	return needed;
+}
+
+void sluice_backing_put(struct sluice_want *want)
+{
+	struct sluice_holder *holder = want->holder;
+	struct sluice_backing *backing = want->backing;
+
+	if (!backing)
+		return;
+	want->backing = NULL;
+	mutex_lock(&holder->backing_lock);
+	backing->users--;
+	if (!backing_needed(holder, backing))
+		backing_free(backing);
+	mutex_unlock(&holder->backing_lock);
+}
+
+static void lock_init(struct file_lock *lock, struct file *file, int type,
+		      u32 flags, u64 start, u64 last)
+{
+	locks_init_lock(lock);
+	sluice_flc(lock, file) = file;
+	sluice_flc(lock, owner) = file;
+	sluice_flc(lock, pid) = current->tgid;
+	sluice_flc(lock, type) = type;
+	sluice_flc(lock, flags) = flags;
+	lock->fl_start = start;
+	lock->fl_end = min_t(u64, last, OFFSET_MAX);
+}
+
+static int backing_fcntl(struct sluice_backing *backing, int type, u64 start,
+			 u64 last)
+{
+	struct file_lock lock;
+	int ret;
+
+	lock_init(&lock, backing->file, type, FL_POSIX | FL_OFDLCK, start, last);
+	ret = vfs_lock_file(backing->file, F_SETLK, &lock, NULL);
+	locks_release_private(&lock);
+	return ret;
+}
+
+static int backing_flock(struct sluice_backing *backing, int type)
+{
+	struct file *file = backing->file;
+	struct file_lock lock;
+	int ret;
+
+	if (backing->flock == type || backing->flock == F_WRLCK)
+		return 0;
+	lock_init(&lock, file, type, FL_FLOCK, 0, SLUICE_END);
+	if (file->f_op->flock)
+		ret = file->f_op->flock(file, F_SETLK, &lock);
+	else
+		ret = locks_lock_inode_wait(file_inode(file), &lock);
+	locks_release_private(&lock);
+	if (!ret)
+		backing->flock = type;
+	return ret;
+}
+
+int sluice_backing_try(struct sluice_want *want)
+{
+	struct sluice_backing *backing = want->backing;
+	int type = backing_type(want->mode), ret = 0;
+
+	lockdep_assert_held(&want->holder->backing_lock);
+	if (want->backed & SLUICE_ITEM_FCNTL) {
+		ret = backing_fcntl(backing, type, want->start, want->last);
+		backing->flags |= SLUICE_ITEM_FCNTL;
+	}
+	if (!ret && want->backed & SLUICE_ITEM_FLOCK)
+		ret = backing_flock(backing, type);
+	return ret;
+}
+
+/* Return: nanoseconds, KTIME_MAX for ever; 0 or less if it has passed. */
+static ktime_t time_left(s64 deadline)
+{
+	return deadline == SLUICE_NO_DEADLINE ? KTIME_MAX :
+		ktime_sub(deadline, ktime_get());
+}
+
+/* As do_lock_file_wait() of fs/locks.c, but with a deadline. */
+static int wait_local(struct sluice_want *want, s64 deadline)
+{
+	struct file *file = want->backing->file;
+	struct file_lock lock;
+	int ret;
+
+	lock_init(&lock, file, backing_type(want->mode),
+		  FL_POSIX | FL_OFDLCK | FL_SLEEP, want->start, want->last);
+	for (;;) {
+		ret = posix_lock_file(file, &lock, NULL);
+		if (ret != FILE_LOCK_DEFERRED)
+			break;
+		ret = wait_event_interruptible_hrtimeout(
+			sluice_flc(&lock, wait),
+			list_empty(&sluice_flc(&lock, blocked_member)),
+			max_t(ktime_t, time_left(deadline), 1));
+		if (ret)
+			break;
+	}
+	locks_delete_block(&lock);
+	locks_release_private(&lock);
+	return ret == -ETIME ? -ETIMEDOUT : ret;
+}
+
+int sluice_backing_wait(struct sluice_want *want, s64 deadline, u32 round)
+{
+	u32 ms = min(WAIT_FIRST << min(round, 16U), WAIT_MOST);
+	ktime_t left;
+
+	if (want && want->backed == SLUICE_ITEM_FCNTL &&
+	    !want->backing->file->f_op->lock)
+		return wait_local(want, deadline);
+	left = time_left(deadline);
+	if (left <= 0)
+		return -ETIMEDOUT;
+	msleep_interruptible(min_t(u64, ms, div_u64(left, NSEC_PER_MSEC) + 1));
+	return signal_pending(current) ? -ERESTARTSYS : 0;
+}
+
+/*
+ * Following what the holder has.
+ */
+/* How the holder has the byte @at, and until which it is the same. */
+static int backing_wanted(struct sluice_holder *holder,
+			  const struct sluice_backing *backing, u64 at,
+			  u64 *last)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	struct sluice_grant *grant = NULL;
+	struct sluice_resource *resource;
+	int type = F_UNLCK;
+
+	resource = sluice_resource_find(backing->space, &backing->key);
+	if (resource)
+		grant = sluice_grant_own(holder, resource, at, *last);
+	if (grant && grant->start > at) {
+		*last = min(*last, grant->start - 1);
+	} else if (grant) {
+		*last = min(*last, grant->last);
+		type = grant->backed ? backing_type(grant->mode) : F_UNLCK;
+	}
+	sluice_domain_unlock(domain);
+	return type;
+}
+
+/* Weakening cannot fail, but for want of memory: the lock stays too strong. */
+static void backing_follow(struct sluice_holder *holder,
+			   struct sluice_backing *backing, u64 start, u64 last)
+{
+	u64 until;
+	int type;
+
+	lockdep_assert_held(&holder->backing_lock);
+	if (backing->flags & SLUICE_ITEM_FCNTL) {
+		for (;; start = until + 1) {
+			until = last;
+			type = backing_wanted(holder, backing, start, &until);
+			if (start <= OFFSET_MAX)
+				backing_fcntl(backing, type, start, until);
+			if (until >= last)
+				break;
+			cond_resched();
+		}
+	}
+	if (!backing_needed(holder, backing))
+		backing_free(backing);
+}
+
+void sluice_backing_sync(struct sluice_holder *holder,
+			 const struct sluice_lockspace *space,
+			 const struct sluice_key *key, u64 start, u64 last)
+{
+	struct sluice_backing *backing;
+
+	lockdep_assert_held(&holder->backing_lock);
+	backing = backing_find(holder, space, key);
+	if (backing)
+		backing_follow(holder, backing, start, last);
+}
+
+void sluice_backing_sync_all(struct sluice_holder *holder)
+{
+	struct sluice_backing *backing, *next;
+
+	lockdep_assert_held(&holder->backing_lock);
+	list_for_each_entry_safe(backing, next, &holder->backings, link)
+		backing_follow(holder, backing, 0, SLUICE_END);
+}
+
+void sluice_backing_drop_all(struct sluice_holder *holder)
+{
+	struct sluice_backing *backing, *next;
+
+	mutex_lock(&holder->backing_lock);
+	list_for_each_entry_safe(backing, next, &holder->backings, link) {
+		/* Who is still locking finds that his holder is dead. */
+		if (!backing->users)
+			backing_free(backing);
+	}
+	mutex_unlock(&holder->backing_lock);
+}
