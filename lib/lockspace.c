@@ -40,17 +40,6 @@ static int lockspace_new(int fd, bool created,
 	return 0;
 }
 
-static int device_call(unsigned long request, void *argument)
-{
-	int device = sl_device_open(SLUICE_FEATURE_LOCKS), ret;
-
-	if (device < 0)
-		return device;
-	ret = sl_call(device, request, argument);
-	close(device);
-	return ret;
-}
-
 static int call_fill(struct sluice_lockspace_open *call, const char *name,
 		     const struct sluice_lockspace_options *options)
 {
@@ -81,13 +70,17 @@ static int lockspace_open(const char *name,
 			  uint32_t flags, struct sluice_lockspace **lockspace)
 {
 	struct sluice_lockspace_open call = { 0 };
-	int fd, err;
+	int device, fd, err;
 
 	err = call_fill(&call, name, options);
 	if (err)
 		return err;
 	call.flags |= flags;
-	fd = device_call(SLUICE_IOC_LOCKSPACE, &call);
+	device = sl_device_open(SLUICE_FEATURE_LOCKS);
+	if (device < 0)
+		return device;
+	fd = sl_call(device, SLUICE_IOC_LOCKSPACE, &call);
+	close(device);
 	if (fd < 0)
 		return fd;
 	err = lockspace_new(fd, call.created, &call.config, lockspace);
@@ -169,7 +162,7 @@ int sluice_lockspace_stat(const struct sluice_lockspace *lockspace,
 			     size);
 }
 
-static int list_visit(struct sluice_lockspace_stat *entries,
+static int list_visit(int fd, struct sluice_lockspace_stat *entries,
 		      int (*visit)(const struct sluice_lockspace_stat *stat,
 				   void *data), void *data)
 {
@@ -181,7 +174,7 @@ static int list_visit(struct sluice_lockspace_stat *entries,
 
 	do {
 		list.count = LIST_ROOM;
-		ret = device_call(SLUICE_IOC_LOCKSPACES, &list);
+		ret = sl_call(fd, SLUICE_IOC_LOCKSPACES, &list);
 		for (uint32_t i = 0; !ret && i < list.count; i++)
 			ret = visit(&entries[i], data);
 	} while (!ret && list.count);
@@ -192,11 +185,15 @@ int sluice_lockspace_list(int (*visit)(const struct sluice_lockspace_stat *stat,
 				       void *data), void *data)
 {
 	struct sluice_lockspace_stat *entries;
-	int ret;
+	int fd, ret;
 
+	fd = sl_device_open(SLUICE_FEATURE_LOCKS);
+	if (fd < 0)
+		return fd;
 	entries = calloc(LIST_ROOM, sizeof(*entries));
-	ret = entries ? list_visit(entries, visit, data) : -ENOMEM;
+	ret = entries ? list_visit(fd, entries, visit, data) : -ENOMEM;
 	free(entries);
+	close(fd);
 	return ret;
 }
 

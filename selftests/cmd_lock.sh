@@ -3,7 +3,7 @@
 #
 # sluice lock, locks and deadlocks as people use them. TAP.
 #
-# needs: sluice crosswise
+# needs: sluice crosswise script
 # timeout: 240
 #
 # shellcheck disable=SC2016,SC2086,SC2317
@@ -278,6 +278,12 @@ until_true test -e ready
 kill -TERM $pid
 exits 5 wait $pid && grep -qx told told && sluice lock -n a -- sh -c 'echo $SLUICE_OWNER_DIED' >out && grep -qx 0 out
 ok "SIGTERM is handed on, and a command that ends in order is no death"
+
+# The terminal sends it to the command, too: handed on it would come twice.
+{ until_true test -e typing; printf '\003'; sleep 1; } |
+	exits 6 script -qec "sluice lock a -- sh -c 'trap \"echo >>hits\" INT; echo >typing; while [ ! -e hits ]; do sleep 0.05; done; sleep 0.3; exit 6'" /dev/null >out 2>err &&
+	[ "$(wc -l <hits)" = 1 ] && sluice lock -n a -- true
+ok "control-C gets to the command once, and it ends as that does"
 
 # --- lockspaces --------------------------------------------------------------
 

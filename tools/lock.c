@@ -353,7 +353,7 @@ static int tell_owner(const struct sluice_lock_entry *entry, void *data)
 	const struct lock *lock = data;
 	char comm[COMM_TEXT_SIZE], age[AGE_TEXT_SIZE];
 
-	if (entry->state != SLUICE_LOCK_HELD)
+	if (entry->state != SLUICE_LOCK_HELD || entry->mode == SLUICE_NL)
 		return 0;
 	for (unsigned int i = 0; i < lock->count; i++) {
 		if (is_item(&lock->items[i], entry))

@@ -173,7 +173,33 @@ check_readme() {
 	result $? "the README's program is examples/hello.c"
 }
 
+# on_terminal COLUMNS [ARGUMENT] - the table on a terminal so wide.
+on_terminal() {
+	script -qec "stty cols $1; '$OUT/test-table' ${2:-}" /dev/null </dev/null 2>"$WORK/err" |
+		tr -d '\r' >"$WORK/out"
+}
+
+check_table() {
+	"$OUT/test-table" >"$WORK/out"
+	printf '%s\n' '  ID  NAME                  LAST' '   1  short                 x' \
+		'1234  as long as this       y' "  12  größer geht's nimmer  " |
+		diff - "$WORK/out"
+	result $? "a table that is no terminal's is as wide as it needs"
+	"$OUT/test-table" note >"$WORK/out" && grep -qx '1234  as long as this       note  y' "$WORK/out"
+	result $? "a table with a column that is not always empty"
+	if ! command -v script >/dev/null; then
+		result 0 "a table on a terminal # SKIP no script(1)"
+		return
+	fi
+	on_terminal 22 && printf '%s\n' '  ID  NAME        LAST' '   1  short       x' \
+		'1234  as long a+  y' '  12  größer ge+  ' | diff - "$WORK/out"
+	result $? "a table on a terminal is cut, at whole characters"
+	on_terminal 5 && grep -qx '1234  as lo+  y' "$WORK/out"
+	result $? "...but not to nothing"
+}
+
 check_usage
+check_table
 check_full_device
 check_no_device
 check_manuals
