@@ -2,17 +2,11 @@
 /*
  * sluice lock - run a command that has resources or files to itself, or shared.
  */
-#include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "lock.h"
 
@@ -64,52 +58,6 @@ static const struct argp_option options[] = {
 	  "name or number of its group if it is made" },
 	{ 0 }
 };
-
-/**
- * struct lock - one run
- * @space: name of the lockspace, or NULL
- * @space_options: how to make it
- * @how: for the request
- * @timeout: nanoseconds, negative for none
- * @mode: enum sluice_mode
- * @start: of the range
- * @end: of the range
- * @conflict: exit status after giving up
- * @verbose: tell more
- * @consistent: declare it so
- * @repair: take it even if unrecoverable
- * @names: of resources and files
- * @is_file: which they are
- * @count: how many
- * @command: and its arguments
- * @lockspace: that is open
- * @holder: that takes them
- * @items: what is taken
- * @index: with --any which
- */
-struct lock {
-	char *space;
-	struct sluice_lockspace_options space_options;
-	struct sluice_lock_options how;
-	int64_t timeout;
-	uint32_t mode;
-	uint64_t start, end;
-	int conflict;
-	bool verbose, consistent, repair;
-	char *names[SLUICE_ITEMS_MAX];
-	bool is_file[SLUICE_ITEMS_MAX];
-	unsigned int count;
-	char **command;
-	struct sluice_lockspace *lockspace;
-	struct sluice_holder *holder;
-	struct sluice_item items[SLUICE_ITEMS_MAX];
-	uint32_t index;
-};
-
-static bool is_exclusive(uint32_t mode)
-{
-	return mode == SLUICE_CW || mode >= SLUICE_UP;
-}
 
 /* Those who hold it when they end have died; the others leave no trace. */
 static bool is_owners(uint32_t mode)
@@ -263,162 +211,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* Taking -------------------------------------------------------------------- */
-
-/* As flock(1): a file that is not there is made. A fifo must not block us. */
-static int open_file(const char *path, uint32_t mode)
-{
-	int flags = (is_exclusive(mode) ? O_RDWR : O_RDONLY) | O_NOCTTY |
-		    O_NONBLOCK | O_CLOEXEC;
-	int fd = open(path, flags);
-
-	if (fd < 0 && errno == ENOENT)
-		fd = open(path, flags | O_CREAT, 0666);
-	if (fd < 0 && errno == EISDIR)
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		complain(path, -errno, is_exclusive(mode) ?
-			 "cannot open for writing, as an exclusive lock needs" :
-			 "cannot open");
-	return fd;
-}
-
-static int build_item(struct lock *lock, unsigned int i)
-{
-	struct sluice_item *item = &lock->items[i];
-	int fd;
-
-	if (lock->is_file[i]) {
-		fd = open_file(lock->names[i], lock->mode);
-		if (fd < 0)
-			return -1;
-		*item = sluice_item_file(lock->lockspace, fd, lock->mode);
-	} else {
-		*item = sluice_item_name(lock->lockspace, lock->names[i], lock->mode);
-	}
-	*item = sluice_item_range(*item, lock->start, lock->end);
-	if (lock->repair)
-		*item = sluice_item_repair(*item);
-	return 0;
-}
-
-/* The one name to put before a message, NULL if there are several. */
-static const char *only_name(const struct lock *lock)
-{
-	return lock->count == 1 ? lock->names[0] : NULL;
-}
-
-static void complain_lock(const struct lock *lock, int error)
-{
-	const char *name = only_name(lock);
-
-	switch (error) {
-	case -EDEADLK:
-		complain(name, 0, "deadlock: others wait for each other and for this; see 'sluice deadlocks'");
-		break;
-	case -ENOTRECOVERABLE:
-		complain(name, 0, "declared unrecoverable after an owner died (--repair locks it all the same)");
-		break;
-	case -EACCES:
-		complain(name, 0, "the lockspace does not permit mode %s",
-			 mode_name(lock->mode));
-		break;
-	case -EINVAL:
-		complain(name, 0, "cannot lock: is something named twice?");
-		break;
-	default:
-		complain(name, error, "cannot lock");
-	}
-}
-
-static bool is_item(const struct sluice_item *item,
-		    const struct sluice_lock_entry *entry)
-{
-	struct sluice_file_key file;
-	struct stat st;
-
-	if (entry->kind != item->kind || entry->start > item->end ||
-	    entry->end < item->start)
-		return false;
-	if (item->kind == SLUICE_KIND_NAME)
-		return entry->key_len == item->key_len &&
-		       !memcmp(entry->key, item->key, item->key_len);
-	memcpy(&file, entry->key, sizeof(file));
-	return !fstat(item->fd, &st) && st.st_ino == file.ino &&
-	       major(st.st_dev) == file.major && minor(st.st_dev) == file.minor;
-}
-
-static int tell_owner(const struct sluice_lock_entry *entry, void *data)
-{
-	const struct lock *lock = data;
-	char comm[COMM_TEXT_SIZE], age[AGE_TEXT_SIZE];
-
-	if (entry->state != SLUICE_LOCK_HELD || entry->mode == SLUICE_NL)
-		return 0;
-	for (unsigned int i = 0; i < lock->count; i++) {
-		if (is_item(&lock->items[i], entry))
-			complain(lock->names[i], 0, "process %d (%s) has had it %s for %s",
-				 entry->pid, comm_text(entry->comm, comm),
-				 mode_name(entry->mode), age_text(entry->since, age));
-	}
-	return 0;
-}
-
-static int give_up(const struct lock *lock)
-{
-	if (lock->verbose) {
-		complain(only_name(lock), 0, lock->timeout ? "timed out" : "not free");
-		sluice_lockspace_locks(lock->lockspace, tell_owner, (void *)lock);
-	}
-	return lock->conflict;
-}
-
-static bool is_taken(const struct lock *lock, unsigned int i)
-{
-	return !(lock->how.flags & SLUICE_LOCK_ANY) || i == lock->index;
-}
-
-static void tell_deaths(const struct lock *lock)
-{
-	for (unsigned int i = 0; i < lock->count; i++) {
-		if (!is_taken(lock, i))
-			continue;
-		if (lock->items[i].status & SLUICE_UNRECOVERABLE)
-			complain(lock->names[i], 0, "locked though it was declared unrecoverable");
-		else if (lock->items[i].status & SLUICE_OWNER_DIED)
-			complain(lock->names[i], 0, lock->consistent ?
-				 "an owner died: what it protects may be half written" :
-				 "an owner died: what it protects may be half written (--consistent declares it in order)");
-	}
-}
-
-/* Return: 0, or the exit status. */
-static int take(struct lock *lock)
-{
-	int64_t start = now();
-	int ret;
-
-	lock->how.deadline = lock->timeout < 0 ? SLUICE_NO_DEADLINE :
-			     lock->timeout ? sluice_deadline_after(lock->timeout) : 0;
-	do {
-		ret = sluice_holder_lock(lock->holder, lock->items, lock->count,
-					 sizeof(*lock->items), &lock->how, &lock->index);
-	} while (ret == -EINTR && !caught_signal());
-	if (ret == -EAGAIN || ret == -ETIMEDOUT)
-		return give_up(lock);
-	if (ret == -EINTR)
-		return LOCK_FAILURE;
-	if (ret < 0) {
-		complain_lock(lock, ret);
-		return LOCK_FAILURE;
-	}
-	if (lock->verbose)
-		complain(only_name(lock), 0, "locked after %.6f seconds",
-			 (now() - start) / 1e9);
-	tell_deaths(lock);
-	return 0;
-}
-
 /* Running ------------------------------------------------------------------- */
 
 static void set_environment(const struct lock *lock)
@@ -526,7 +318,7 @@ static int lock_and_run(struct lock *lock)
 		if (build_item(lock, i))
 			return LOCK_FAILURE;
 	}
-	status = take(lock);
+	status = take_items(lock);
 	die_by_signal();
 	return status ? status : run(lock);
 }

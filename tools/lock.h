@@ -93,6 +93,62 @@ char *age_text(uint64_t since, char *buf);
 char *comm_text(const uint8_t *comm, char *buf);
 #define COMM_TEXT_SIZE PRINTABLE_NAME_SIZE
 
+/* lock.c, take.c -------------------------------------------------------------- */
+
+/**
+ * struct lock - one run
+ * @space: name of the lockspace, or NULL
+ * @space_options: how to make it
+ * @how: for the request
+ * @timeout: nanoseconds, negative for none
+ * @mode: enum sluice_mode
+ * @start: of the range
+ * @end: of the range
+ * @conflict: exit status after giving up
+ * @verbose: tell more
+ * @consistent: declare it so
+ * @repair: take it even if unrecoverable
+ * @names: of resources and files
+ * @is_file: which they are
+ * @count: how many
+ * @command: and its arguments
+ * @lockspace: that is open
+ * @holder: that takes them
+ * @items: what is taken
+ * @index: with --any which
+ */
+struct lock {
+	char *space;
+	struct sluice_lockspace_options space_options;
+	struct sluice_lock_options how;
+	int64_t timeout;
+	uint32_t mode;
+	uint64_t start, end;
+	int conflict;
+	bool verbose, consistent, repair;
+	char *names[SLUICE_ITEMS_MAX];
+	bool is_file[SLUICE_ITEMS_MAX];
+	unsigned int count;
+	char **command;
+	struct sluice_lockspace *lockspace;
+	struct sluice_holder *holder;
+	struct sluice_item items[SLUICE_ITEMS_MAX];
+	uint32_t index;
+};
+
+/* Does it take the right to write? */
+static inline bool is_exclusive(uint32_t mode)
+{
+	return mode == SLUICE_CW || mode >= SLUICE_UP;
+}
+
+/* Build the item of that index. Return: 0, or -1 after telling why not. */
+int build_item(struct lock *lock, unsigned int i);
+/* Take them. Return: 0, or the exit status after telling why not. */
+int take_items(struct lock *lock);
+/* With --any only one is. */
+bool is_taken(const struct lock *lock, unsigned int i);
+
 /* run.c ----------------------------------------------------------------------- */
 
 /**
