@@ -4,17 +4,9 @@
  * who a member is said to be, as seen from where.
  */
 #include "traffic.h"
-
-#include <linux/capability.h>
+#include "users.h"
 
 #define NAME	"perm"
-
-/* Three users; OWNER and FRIEND share a group, STRANGER is in another. */
-#define OWNER		3001
-#define FRIEND		3002
-#define STRANGER	3003
-#define GROUP		3100
-#define OTHER_GROUP	3200
 
 static int open_as_made(__u32 mode, __u32 uid, __u32 gid)
 {
@@ -24,19 +16,6 @@ static int open_as_made(__u32 mode, __u32 uid, __u32 gid)
 	};
 
 	return open_full(&o, NAME);
-}
-
-/* As @uid, with @gid and @more (0 for none), what @fn returns, negated. */
-static int as_user(uid_t uid, gid_t gid, gid_t more, int (*fn)(void *),
-		   void *arg)
-{
-	pid_t pid = child();
-
-	if (!pid) {
-		become(uid, gid, &more, more != 0);
-		_exit(-fn(arg));
-	}
-	return -reap(pid);
 }
 
 static int try_open(void *access)
@@ -158,17 +137,6 @@ TEST(hidden_names_stay_hidden)
 /*
  * Capabilities.
  */
-static void drop_cap(int cap)
-{
-	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct d[2];
-
-	must(syscall(__NR_capget, &h, d));
-	d[cap / 32].effective &= ~(1U << cap % 32);
-	d[cap / 32].permitted &= ~(1U << cap % 32);
-	must(syscall(__NR_capset, &h, d));
-}
-
 static int root_without(int cap)
 {
 	pid_t pid = child();

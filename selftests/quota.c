@@ -4,23 +4,17 @@
  * clear errors and are given back; memory is charged to the publisher's cgroup,
  * and who exceeds what his cgroup has is the one to suffer.
  */
+#include "parameters.h"
 #include "traffic.h"
+#include "users.h"
 
 #include <sys/eventfd.h>
 
-#define PARAMETERS	"/sys/module/sluice/parameters/"
 #define USER		3300
 #define OTHER		3301
 
-/* Sets a parameter for one test; the fixture sets it back. */
-struct parameter {
-	const char *name;
-	char old[32];
-};
-
 FIXTURE(quota) {
-	struct parameter set[4];
-	int n;
+	struct parameters set;
 };
 
 FIXTURE_SETUP(quota)
@@ -30,42 +24,14 @@ FIXTURE_SETUP(quota)
 	device();
 }
 
-static void parameter_path(char *path, size_t size, const char *name)
-{
-	snprintf(path, size, PARAMETERS "%s", name);
-}
-
 FIXTURE_TEARDOWN_PARENT(quota)
 {
-	char path[96];
-
-	while (self->n-- > 0) {
-		parameter_path(path, sizeof(path), self->set[self->n].name);
-		write_file(path, self->set[self->n].old);
-	}
+	parameters_restore(&self->set);
 }
 
 static void set(FIXTURE_DATA(quota) *self, const char *name, long long value)
 {
-	struct parameter *p = &self->set[self->n];
-	char path[96], text[32];
-
-	parameter_path(path, sizeof(path), name);
-	p->name = name;
-	snprintf(p->old, sizeof(p->old), "%lld", read_number(path, 0));
-	self->n++;
-	snprintf(text, sizeof(text), "%lld", value);
-	write_file(path, text);
-}
-
-/* A child that is user @uid. */
-static pid_t user(uid_t uid)
-{
-	pid_t pid = child();
-
-	if (!pid)
-		become(uid, uid, NULL, 0);
-	return pid;
+	parameter_set(&self->set, name, value);
 }
 
 static void channels_to_the_limit(int limit)

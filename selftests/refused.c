@@ -3,16 +3,8 @@
  * Every call refused for every reason that it has, with nothing lost, made or
  * left open by a call that failed.
  */
+#include "refusal.h"
 #include "traffic.h"
-
-static int open_fds(void)
-{
-	int n = 0, fd;
-
-	for (fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
 
 enum on { CHANNEL, PUBLISHER, SUBSCRIBER };
 
@@ -46,31 +38,6 @@ FIXTURE_TEARDOWN(refused)
 	close(self->fd[PUBLISHER]);
 	close(self->channel);
 }
-
-/* A read-only page that ends in @size bytes copied from @data. */
-static void *read_only(const void *data, size_t size)
-{
-	long page = sysconf(_SC_PAGESIZE);
-	unsigned char *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	check(p != MAP_FAILED);
-	memcpy(p + page - size, data, size);
-	must(mprotect(p, page, PROT_READ));
-	return p + page - size;
-}
-
-/*
- * REFUSED() starts from a structure that is good, spoils it with the
- * statements given, and expects the error.
- */
-#define REFUSED(err, fd, cmd, type, good, ...) do {			\
-	type x = good;							\
-									\
-	__VA_ARGS__;							\
-	EXPECT_EQ(-(err), call(fd, cmd, &x))				\
-		TH_LOG("%s with %s", #cmd, #__VA_ARGS__);		\
-} while (0)
 
 #define OPEN_REFUSED(err, ...)						\
 	REFUSED(err, device(), SLUICE_IOC_OPEN, struct sluice_open,	\

@@ -3,10 +3,9 @@
  * Waiting: deadlines, signals, and every way to be told: WAIT, select, poll,
  * epoll level and edge, io_uring poll. At the end the hunt for lost wake-ups.
  */
+#include "events.h"
 #include "traffic.h"
 
-#include <linux/io_uring.h>
-#include <sys/epoll.h>
 #include <sys/select.h>
 
 static struct sluice_config small(__u32 pattern)
@@ -424,23 +423,6 @@ TEST_F(wait, poll_for_room_wakes)
 	EXPECT_EQ(0, reap(pid));
 }
 
-static int epoll_on(int fd, __u32 events)
-{
-	struct epoll_event ev = { .events = events };
-	int ep = must(epoll_create1(EPOLL_CLOEXEC));
-
-	must(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
-	return ep;
-}
-
-static int epoll_events(int ep, int ms)
-{
-	struct epoll_event ev = { };
-	int n = must(epoll_wait(ep, &ev, 1, ms));
-
-	return n ? ev.events : 0;
-}
-
 TEST_F(wait, epoll_level)
 {
 	int ep = epoll_on(self->s.fd, EPOLLIN);
@@ -536,66 +518,8 @@ TEST_F(wait, closed_under_epoll)
 }
 
 /*
- * io_uring poll, without liburing.
+ * io_uring poll.
  */
-struct uring {
-	int fd;
-	struct io_uring_params params;
-	unsigned char *sq, *cq;
-	struct io_uring_sqe *sqes;
-};
-
-static bool uring_open(struct uring *u)
-{
-	memset(u, 0, sizeof(*u));
-	u->fd = syscall(__NR_io_uring_setup, 8, &u->params);
-	if (u->fd < 0)
-		return false;
-	u->sq = map_area(u->fd, IORING_OFF_SQ_RING, u->params.sq_off.array +
-			 8 * sizeof(__u32), PROT_READ | PROT_WRITE);
-	u->cq = map_area(u->fd, IORING_OFF_CQ_RING, u->params.cq_off.cqes +
-			 16 * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE);
-	u->sqes = map_area(u->fd, IORING_OFF_SQES,
-			   8 * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE);
-	return true;
-}
-
-/* Asks once to be told of @events (@multi: again and again). */
-static void uring_poll(struct uring *u, int fd, __u32 events, bool multi)
-{
-	__u32 *tail = (void *)(u->sq + u->params.sq_off.tail);
-	__u32 *array = (void *)(u->sq + u->params.sq_off.array);
-	struct io_uring_sqe *sqe = u->sqes;
-
-	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = IORING_OP_POLL_ADD;
-	sqe->fd = fd;
-	sqe->poll32_events = events;
-	sqe->len = multi ? IORING_POLL_ADD_MULTI : 0;
-	array[*tail & 7] = 0;
-	store_release(tail, *tail + 1);
-	check(syscall(__NR_io_uring_enter, u->fd, 1, 0, 0, NULL, 0) == 1);
-}
-
-/* The result of a completion, or -ETIME if there is none. */
-static int uring_result(struct uring *u, int ms)
-{
-	__u32 *head = (void *)(u->cq + u->params.cq_off.head);
-	__u32 *tail = (void *)(u->cq + u->params.cq_off.tail);
-	struct io_uring_cqe *cqes = (void *)(u->cq + u->params.cq_off.cqes);
-	__s64 end = in_ms(ms);
-	int res;
-
-	while (load_acquire(tail) == *head) {
-		if (now_ns() > end)
-			return -ETIME;
-		events_within(u->fd, POLLIN, 1);
-	}
-	res = cqes[*head & 15].res;
-	store_release(head, *head + 1);
-	return res;
-}
-
 TEST_F(wait, io_uring_poll)
 {
 	struct uring u;
@@ -616,7 +540,7 @@ TEST_F(wait, io_uring_poll)
 	kill_and_reap(pid);
 	/* A poll that never comes true is no reason to live. */
 	uring_poll(&u, join_role(self->ch, SLUICE_SUBSCRIBER), POLLIN, false);
-	close(u.fd);
+	uring_close(&u);
 }
 
 TEST_F(wait, io_uring_poll_multi)
@@ -633,7 +557,7 @@ TEST_F(wait, io_uring_poll_multi)
 			TH_LOG("lost after %lu", i);
 		get(&self->s);
 	}
-	close(u.fd);
+	uring_close(&u);
 }
 
 TEST_HARNESS_MAIN
