@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Thousands that wait: what is found takes bounded time, and who has nothing
+ * to do with it is not disturbed.
+ *
+ * timeout: 300
+ */
+#include "lock.h"
+
+#define BYSTANDER_US	200
+
+/* An unrelated lockspace, used again and again: what took longest. */
+struct bystander {
+	pid_t pid;
+	struct bystander_log {
+		unsigned long rounds, worst_us;
+		bool stop;
+	} *log;
+};
+
+static void bystander_run(struct bystander_log *log)
+{
+	int space = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL));
+	struct sluice_item item = whole(space, "x", SLUICE_EX);
+
+	while (!__atomic_load_n(&log->stop, __ATOMIC_SEQ_CST)) {
+		__s64 start = now_ns();
+		unsigned long us;
+
+		must(try(h, item));
+		must(unlock_all(h));
+		us = (now_ns() - start) / 1000;
+		log->worst_us = us > log->worst_us ? us : log->worst_us;
+		__atomic_add_fetch(&log->rounds, 1, __ATOMIC_SEQ_CST);
+		sleep_us(BYSTANDER_US);
+	}
+	_exit(0);
+}
+
+static void bystander_start(struct bystander *b)
+{
+	b->log = shared(4096);
+	b->pid = child();
+	if (!b->pid)
+		bystander_run(b->log);
+	check(until(b->log->rounds > 10));
+	b->log->rounds = 0;
+	b->log->worst_us = 0;
+}
+
+static void bystander_end(struct bystander *b)
+{
+	__atomic_store_n(&b->log->stop, true, __ATOMIC_SEQ_CST);
+	check(reap(b->pid) == 0);
+}
+
+/* However busy the machine is, nobody is kept from a free lock for so long. */
+#define WORST_US	(500000 * (slowness() > 1 ? 10 : 1))
+
+/* How long the whole may take, in seconds. */
+#define BOUND_S		60
+
+FIXTURE(many) {
+	struct bystander b;
+	unsigned long n;
+	__s64 start;
+};
+
+FIXTURE_SETUP(many)
+{
+	device();
+	bystander_start(&self->b);
+	self->n = scaled(10000, 500);
+	self->start = now_ns();
+}
+
+FIXTURE_TEARDOWN(many)
+{
+	bystander_end(&self->b);
+	EXPECT_GT(BOUND_S * NSEC_PER_SEC, now_ns() - self->start);
+	EXPECT_LT(0, self->b.log->rounds);
+	EXPECT_GT(WORST_US, self->b.log->worst_us);
+}
+
+/* One long chain: each new link is a question to the whole of it. */
+TEST_F(many, one_chain)
+{
+	struct crew c;
+
+	crew_make(&c, self->n, 1, 0);
+	chain(&c, c.n - 1);
+	EXPECT_EQ(c.n - 1, waiting_of(&c));
+	EXPECT_EQ(-EDEADLK, take(c.h[c.n - 1], own(&c, 0, SLUICE_EX)));
+	EXPECT_EQ(-EDEADLK, take(c.h[c.n - 1], own(&c, c.n / 2, SLUICE_EX)));
+	unwind(&c);
+	crew_close(&c);
+}
+
+/* The chain made from its end: every new one walks all that is there. */
+TEST_F(many, one_chain_from_its_end)
+{
+	unsigned long i, n = scaled(4000, 300);
+	struct crew c;
+
+	crew_make(&c, n, 4, 0);
+	chain(&c, 0);
+	for (i = n - 1; i-- > 0;)
+		ASSERT_EQ(-EINPROGRESS, ask(c.h[i], own(&c, i + 1, SLUICE_EX)));
+	EXPECT_EQ(-EDEADLK, take(c.h[n - 1], own(&c, 0, SLUICE_EX)));
+	unwind(&c);
+	crew_close(&c);
+}
+
+/* All of them for one thing, which goes from hand to hand. */
+TEST_F(many, one_queue)
+{
+	unsigned long i;
+	struct crew c;
+
+	crew_make(&c, scaled(3000, 300), 1, 0);
+	for (i = 0; i < c.n; i++)
+		ASSERT_EQ(i ? -EINPROGRESS : 0, ask(c.h[i], own(&c, 0, SLUICE_EX)));
+	EXPECT_EQ(c.n - 1, waiting_of(&c));
+	for (i = 0; i + 1 < c.n; i++) {
+		ASSERT_EQ(0, unlock_all(c.h[i]));
+		ASSERT_TRUE(is_done(c.h[i + 1])) TH_LOG("%lu", i);
+	}
+	EXPECT_EQ(0, waiting_of(&c));
+	crew_close(&c);
+}
+
+/* Readers, all let in by one unlock. */
+TEST_F(many, all_let_in_at_once)
+{
+	unsigned long i;
+	struct crew c;
+
+	crew_make(&c, self->n, 1, 0);
+	ASSERT_EQ(0, take(c.h[0], own(&c, 0, SLUICE_EX)));
+	for (i = 1; i < c.n; i++)
+		ASSERT_EQ(-EINPROGRESS, ask(c.h[i], own(&c, 0, SLUICE_PR)));
+	ASSERT_EQ(0, unlock_all(c.h[0]));
+	for (i = 1; i < c.n; i++)
+		ASSERT_TRUE(is_done(c.h[i])) TH_LOG("%lu", i);
+	EXPECT_EQ(c.n - 1, lockspace_stat(c.space[0]).grants);
+	crew_close(&c);
+}
+
+/* All of them gone at once, with all they hold and wait for. */
+TEST_F(many, all_die_at_once)
+{
+	unsigned long n = self->n;
+	int space = make_lockspace(NULL, 0);
+	pid_t pid;
+
+	ASSERT_LE(0, space);
+	pid = child();
+	if (!pid) {
+		struct crew c;
+
+		crew_make(&c, n, 1, 0);
+		c.space[0] = space;
+		chain(&c, n - 1);
+		pause();
+	}
+	/* In the child making so many takes its time. */
+	while (waiting_in(space) < n - 1)
+		sleep_us(20000);
+	kill_and_reap(pid);
+	EXPECT_TRUE(until(!lockspace_stat(space).grants));
+	EXPECT_EQ(0, waiting_in(space));
+	EXPECT_EQ(n, lockspace_stat(space).died);
+}
+
+TEST_HARNESS_MAIN
