@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a holder is told of what it has: that somebody waits for it, and that
+ * its time is over.
+ */
+#include "events.h"
+#include "lock.h"
+
+#define KEY	"lease"
+
+FIXTURE(told) {
+	struct cast c;
+};
+
+FIXTURE_SETUP(told)
+{
+	cast_make(&self->c, 4);
+}
+
+FIXTURE_TEARDOWN(told)
+{
+	cast_close(&self->c);
+}
+
+#define A		(self->c.h[0])
+#define B		(self->c.h[1])
+#define C		(self->c.h[2])
+#define D		(self->c.h[3])
+#define SPACE		(self->c.space)
+#define I(mode)		whole(SPACE, KEY, SLUICE_##mode)
+#define R(mode, s, e)	range(SPACE, KEY, SLUICE_##mode, s, e)
+#define GRANTS		lockspace_stat(SPACE).grants
+#define ANY_EVENT	(POLLIN | POLLPRI)
+
+/*
+ * Contention.
+ */
+TEST_F(told, somebody_waits)
+{
+	struct sluice_item i = R(EX, 100, 199);
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, lock_items(A, &i, 1, 0));
+	EXPECT_EQ(0, events_of(A, ANY_EVENT));
+	EXPECT_EQ(-EAGAIN, try(B, R(PR, 150, 150)));
+	EXPECT_EQ(0, events_of(A, ANY_EVENT)) TH_LOG("TRY waits for nothing");
+	ASSERT_EQ(-EINPROGRESS, ask(B, R(PR, 150, 150)));
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
+	ASSERT_EQ(0, event_now(A, &ev));
+	EXPECT_EQ(SLUICE_EVENT_CONTENDED, ev.type);
+	EXPECT_EQ(SLUICE_PR, ev.mode);
+	EXPECT_EQ(lockspace_stat(SPACE).id, ev.lockspace);
+	EXPECT_EQ(100, ev.start);
+	EXPECT_EQ(199, ev.end);
+	EXPECT_EQ(i.token, ev.token);
+	EXPECT_EQ(SLUICE_KIND_NAME, ev.kind);
+	EXPECT_EQ(strlen(KEY), ev.key_len);
+	EXPECT_EQ(0, memcmp(KEY, ev.key, ev.key_len));
+	EXPECT_EQ(0, events_of(A, ANY_EVENT)) TH_LOG("read once");
+	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+	EXPECT_EQ(0, events_of(B, ANY_EVENT));
+}
+
+/* Once for each grant until it is read; something stronger is new. */
+TEST_F(told, once)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(CR)));
+	ASSERT_EQ(-EINPROGRESS, ask(C, I(CR)));
+	ASSERT_EQ(0, event_now(A, &ev));
+	EXPECT_EQ(SLUICE_CR, ev.mode);
+	EXPECT_EQ(-EAGAIN, event_now(A, &ev)) TH_LOG("two alike are one");
+	ASSERT_EQ(-EINPROGRESS, ask(D, I(PR)));
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT)) TH_LOG("a stronger one");
+	ASSERT_EQ(0, event_now(A, &ev));
+	EXPECT_EQ(SLUICE_PR, ev.mode);
+	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+}
+
+/* Who is behind others tells when these are gone, if not before. */
+TEST_F(told, by_one_behind_others)
+{
+	struct sluice_lock_event ev;
+	__u32 told = 0;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(CR)));
+	ASSERT_EQ(-EINPROGRESS, ask(C, I(EX)));
+	while (!event_now(A, &ev))
+		told = ev.mode > told ? ev.mode : told;
+	EXPECT_LE(SLUICE_CR, told);
+	ASSERT_EQ(0, unlock(A, I(CR)));
+	EXPECT_EQ(0, outcome(B));
+	while (!event_now(A, &ev))
+		told = ev.mode > told ? ev.mode : told;
+	EXPECT_EQ(SLUICE_EX, told);
+}
+
+/* All that are in the way are told, and nobody else. */
+TEST_F(told, those_in_the_way)
+{
+	ASSERT_EQ(0, take(A, R(PR, 0, 9)));
+	ASSERT_EQ(0, take(B, R(PR, 5, 14)));
+	ASSERT_EQ(0, take(C, R(CR, 0, 99)));
+	ASSERT_EQ(-EINPROGRESS, ask(D, R(CW, 8, 20)));
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
+	EXPECT_EQ(POLLPRI, events_of(B, ANY_EVENT));
+	EXPECT_EQ(0, events_of(C, ANY_EVENT)) TH_LOG("it is in nobody's way");
+}
+
+/* The one in the way is another now: it is told as well. */
+TEST_F(told, whoever_comes_between)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(PW)));
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
+	ASSERT_EQ(-EINPROGRESS, ask_urgently(C, I(EX), 1));
+	ASSERT_EQ(0, unlock_all(A));
+	EXPECT_EQ(0, event_of(C, SLUICE_EVENT_DONE, &ev));
+	ASSERT_EQ(0, event_of(C, SLUICE_EVENT_CONTENDED, &ev));
+	EXPECT_EQ(SLUICE_PW, ev.mode);
+	ASSERT_EQ(0, unlock_all(C));
+	EXPECT_EQ(0, outcome(B));
+}
+
+/* It gives way: what it keeps goes with the one that waited. */
+TEST_F(told, gives_way)
+{
+	int ep = epoll_on(A, EPOLLPRI);
+	struct sluice_lock_event ev;
+	struct waiter *w;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	w = waiter_for(B, I(PR));
+	EXPECT_EQ(EPOLLPRI, epoll_events(ep, LOCK_PATIENCE_MS));
+	ASSERT_EQ(0, event_of(A, SLUICE_EVENT_CONTENDED, &ev));
+	EXPECT_EQ(0, unlock(A, I(PR)));
+	EXPECT_EQ(0, waiter_end(w));
+	close(ep);
+}
+
+/* What comes of one that is told of is not told of any more, nor does it harm. */
+TEST_F(told, of_what_is_gone)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(PR)));
+	ASSERT_EQ(0, unlock_all(A));
+	EXPECT_EQ(0, outcome(B));
+	while (!event_now(A, &ev))
+		EXPECT_EQ(SLUICE_EVENT_CONTENDED, ev.type);
+	ASSERT_EQ(-EINPROGRESS, ask(C, I(EX)));
+	EXPECT_EQ(0, events_of(A, ANY_EVENT));
+	EXPECT_EQ(POLLPRI, events_of(B, ANY_EVENT));
+}
+
+/* Both kinds together: IN and PRI. */
+TEST_F(told, done_and_contended)
+{
+	struct sluice_lock_event ev;
+	__u32 seen = 0;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(0, take(B, whole(SPACE, "b", SLUICE_EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(C, whole(SPACE, "b", SLUICE_EX)));
+	EXPECT_EQ(POLLPRI, events_of(B, ANY_EVENT));
+	ASSERT_EQ(0, unlock_all(A));
+	EXPECT_EQ(POLLIN | POLLPRI, events_of(B, ANY_EVENT));
+	while (!event_now(B, &ev))
+		seen |= 1U << ev.type;
+	EXPECT_EQ(1U << SLUICE_EVENT_DONE | 1U << SLUICE_EVENT_CONTENDED, seen);
+	EXPECT_EQ(0, events_of(B, ANY_EVENT));
+}
+
+/*
+ * Leases.
+ */
+static struct sluice_item leased(struct sluice_item i, __u64 ms)
+{
+	i.lease = ms * NSEC_PER_MSEC;
+	return i;
+}
+
+TEST_F(told, lease_runs_out)
+{
+	struct sluice_item i = leased(R(EX, 5, 9), 100), got = { };
+	struct sluice_lock_event ev;
+	__s64 start = now_ns();
+
+	ASSERT_EQ(0, lock_items(A, &i, 1, 0));
+	ASSERT_EQ(-EINPROGRESS, ask(B, R(EX, 9, 9)));
+	ASSERT_EQ(0, event_of(A, SLUICE_EVENT_REVOKED, &ev));
+	EXPECT_LE(start + 100 * NSEC_PER_MSEC, now_ns()) TH_LOG("too early");
+	EXPECT_EQ(SLUICE_EX, ev.mode);
+	EXPECT_EQ(5, ev.start);
+	EXPECT_EQ(9, ev.end);
+	EXPECT_EQ(i.token, ev.token);
+	EXPECT_EQ(lockspace_stat(SPACE).id, ev.lockspace);
+	EXPECT_EQ(0, memcmp(KEY, ev.key, strlen(KEY)));
+	EXPECT_EQ(0, held_by(SPACE, self->c.id[0]));
+	ASSERT_TRUE(events_within(B, POLLIN, LOCK_PATIENCE_MS));
+	ASSERT_EQ(0, event_with(B, &ev, &got, 1));
+	EXPECT_EQ(0, ev.error);
+	EXPECT_EQ(SLUICE_OWNER_DIED, got.status);
+	EXPECT_LT(i.token, got.token);
+	EXPECT_EQ(-ESTALE, renew(A, leased(R(EX, 5, 9), 1000)));
+	EXPECT_EQ(1, GRANTS);
+}
+
+/* A reader's leaves no mark. */
+TEST_F(told, lease_of_a_reader)
+{
+	struct sluice_item i = I(EX);
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, leased(I(PR), 50)));
+	ASSERT_EQ(0, lock_items(B, &i, 1, 0)) TH_LOG("it is waited for");
+	EXPECT_EQ(0, i.status);
+	ASSERT_EQ(0, event_of(A, SLUICE_EVENT_REVOKED, &ev));
+	EXPECT_EQ(SLUICE_PR, ev.mode);
+}
+
+/* Nobody has to wait for it, or to look, for it to end. */
+TEST_F(told, lease_without_contention)
+{
+	struct sluice_lock_entry e;
+	__s64 before = now_ns(), after;
+
+	ASSERT_EQ(0, take(A, leased(I(PR), 200)));
+	after = now_ns();
+	ASSERT_EQ(1, locks_of(SPACE, &e, 1));
+	EXPECT_LE(before + 200 * NSEC_PER_MSEC, e.expires);
+	EXPECT_GE(after + 200 * NSEC_PER_MSEC, e.expires);
+	EXPECT_EQ(POLLPRI, events_within(A, ANY_EVENT, LOCK_PATIENCE_MS));
+	EXPECT_LE(before + 200 * NSEC_PER_MSEC, now_ns());
+	EXPECT_EQ(0, GRANTS);
+}
+
+TEST_F(told, lease_renewed)
+{
+	struct sluice_lock_entry e;
+	__s64 before;
+	int i;
+
+	ASSERT_EQ(0, take(A, leased(I(EX), 60000)));
+	ASSERT_EQ(1, locks_of(SPACE, &e, 1));
+	for (i = 1; i <= 3; i++) {
+		before = now_ns();
+		ASSERT_EQ(0, renew(A, leased(I(EX), 100000 * i)));
+		ASSERT_EQ(1, locks_of(SPACE, &e, 1));
+		EXPECT_LE(before + 100000 * i * NSEC_PER_MSEC, e.expires);
+		EXPECT_GE(now_ns() + 100000 * i * NSEC_PER_MSEC, e.expires);
+	}
+	ASSERT_EQ(0, renew(A, leased(I(EX), 0)));
+	ASSERT_EQ(1, locks_of(SPACE, &e, 1));
+	EXPECT_EQ(0, e.expires) TH_LOG("for ever");
+	ASSERT_EQ(0, renew(A, leased(I(EX), 30)));
+	EXPECT_EQ(POLLPRI, events_within(A, ANY_EVENT, LOCK_PATIENCE_MS));
+}
+
+/* A part of a grant is renewed with all of it; what is apart is not. */
+TEST_F(told, lease_renewed_in_part)
+{
+	struct sluice_lock_entry e[3];
+
+	ASSERT_EQ(0, take(A, leased(R(EX, 0, 9), 60000)));
+	ASSERT_EQ(0, take(A, leased(R(EX, 20, 29), 70000)));
+	ASSERT_EQ(0, renew(A, leased(R(EX, 5, 5), 900000)));
+	ASSERT_EQ(2, locks_of(SPACE, e, 3));
+	EXPECT_LT(e[1].expires + 800000 * NSEC_PER_MSEC, e[0].expires);
+}
+
+/* Renewed in time it goes on, far beyond its first end. */
+TEST_F(told, lease_kept_by_renewing)
+{
+	__s64 end = in_ms(1500);
+
+	ASSERT_EQ(0, take(A, leased(I(EX), 1000)));
+	while (now_ns() < end) {
+		ASSERT_EQ(0, renew(A, leased(I(EX), 1000)));
+		sleep_us(20000);
+	}
+	EXPECT_EQ(1, GRANTS);
+	EXPECT_EQ(0, events_of(A, ANY_EVENT));
+	EXPECT_EQ(0, unlock_all(A));
+	EXPECT_EQ(0, lockspace_stat(SPACE).died);
+}
+
+/* Of several, only the one whose time is over. */
+TEST_F(told, lease_of_a_part)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, R(EX, 0, 29)));
+	ASSERT_EQ(0, take(A, leased(R(EX, 10, 19), 50)));
+	ASSERT_EQ(0, event_of(A, SLUICE_EVENT_REVOKED, &ev));
+	EXPECT_EQ(10, ev.start);
+	EXPECT_EQ(19, ev.end);
+	EXPECT_EQ(2, GRANTS);
+	EXPECT_EQ(0, try(B, R(EX, 10, 19)));
+	EXPECT_EQ(-EAGAIN, try(B, R(EX, 9, 9)));
+	EXPECT_EQ(-EAGAIN, try(B, R(EX, 20, 20)));
+}
+
+/* Unlocked, or taken again for ever: nothing is left that could run out. */
+TEST_F(told, lease_ended_before)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, leased(R(EX, 0, 9), 100)));
+	ASSERT_EQ(0, take(A, leased(R(EX, 10, 19), 100)));
+	ASSERT_EQ(0, unlock(A, R(UNLOCKED, 0, 9)));
+	ASSERT_EQ(0, take(A, R(EX, 10, 19)));
+	ASSERT_EQ(0, take(B, leased(R(EX, 20, 20), 150)));
+	ASSERT_EQ(0, event_of(B, SLUICE_EVENT_REVOKED, &ev));
+	EXPECT_EQ(0, events_of(A, ANY_EVENT)) TH_LOG("its own would be over, too");
+	EXPECT_EQ(1, GRANTS);
+}
+
+/* Its holder waits for something else meanwhile. */
+TEST_F(told, lease_of_one_that_waits)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, leased(I(EX), 100)));
+	ASSERT_EQ(0, take(B, whole(SPACE, "b", SLUICE_EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(A, whole(SPACE, "b", SLUICE_EX)));
+	ASSERT_EQ(0, event_of(A, SLUICE_EVENT_REVOKED, &ev));
+	EXPECT_EQ(1, waiting_in(SPACE)) TH_LOG("the request goes on");
+	ASSERT_EQ(0, unlock_all(B));
+	EXPECT_EQ(0, outcome(A));
+}
+
+TEST_F(told, lease_counts_from_the_grant)
+{
+	struct sluice_lock_entry e;
+	__s64 before;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, leased(I(EX), 5000)));
+	sleep_us(20000);
+	before = now_ns();
+	ASSERT_EQ(0, unlock_all(A));
+	EXPECT_EQ(0, outcome(B));
+	ASSERT_EQ(1, locks_of(SPACE, &e, 1));
+	EXPECT_LE(before + 5000 * NSEC_PER_MSEC, e.expires);
+}
+
+/* A process that is stopped past its lease finds that out when it goes on. */
+TEST_F(told, lease_of_a_stopped_process)
+{
+	struct sluice_item i = I(EX);
+	pid_t pid = child();
+
+	if (!pid) {
+		struct sluice_lock_event ev;
+		int h = must(make_holder(NULL));
+
+		must(take(h, leased(i, 200)));
+		raise(SIGSTOP);
+		check(!event_of(h, SLUICE_EVENT_REVOKED, &ev));
+		check(renew(h, leased(i, 200)) == -ESTALE);
+		_exit(0);
+	}
+	ASSERT_TRUE(until(lockspace_stat(SPACE).granted == 1));
+	ASSERT_EQ(0, lock_items(A, &i, 1, 0));
+	EXPECT_EQ(SLUICE_OWNER_DIED, i.status);
+	EXPECT_TRUE(until(waitpid(pid, NULL, WNOHANG | WUNTRACED) == pid));
+	kill(pid, SIGCONT);
+	EXPECT_EQ(0, reap(pid));
+}
+
+TEST_HARNESS_MAIN
