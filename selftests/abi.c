@@ -3,6 +3,7 @@
  * The ABI: layouts and numbers, structures that grow, and what the calls tell.
  * Built for 64 and 32 bits: same numbers. Refusals are in refused.c.
  */
+#include "lock.h"
 #include "traffic.h"
 
 struct extent {
@@ -174,6 +175,151 @@ static const struct extent extents[] = {
 	FIELD(sluice_fd_take, resv, 4, 4),
 	FIELD(sluice_fd_take, generation, 8, 8),
 	FIELD(sluice_fd_take, token, 16, 8),
+	WHOLE(sluice_lockspace_config, 32),
+	FIELD(sluice_lockspace_config, victim, 0, 4),
+	FIELD(sluice_lockspace_config, flags, 4, 4),
+	FIELD(sluice_lockspace_config, resv, 8, 24),
+	WHOLE(sluice_lockspace_open, 128),
+	FIELD(sluice_lockspace_open, flags, 0, 4),
+	FIELD(sluice_lockspace_open, access, 4, 4),
+	FIELD(sluice_lockspace_open, name_len, 8, 4),
+	FIELD(sluice_lockspace_open, mode, 12, 4),
+	FIELD(sluice_lockspace_open, uid, 16, 4),
+	FIELD(sluice_lockspace_open, gid, 20, 4),
+	FIELD(sluice_lockspace_open, created, 24, 4),
+	FIELD(sluice_lockspace_open, resv, 28, 4),
+	FIELD(sluice_lockspace_open, name, 32, 64),
+	FIELD(sluice_lockspace_open, config, 96, 32),
+	WHOLE(sluice_lockspace_stat, 192),
+	FIELD(sluice_lockspace_stat, id, 0, 8),
+	FIELD(sluice_lockspace_stat, created, 8, 8),
+	FIELD(sluice_lockspace_stat, resources, 16, 8),
+	FIELD(sluice_lockspace_stat, grants, 24, 8),
+	FIELD(sluice_lockspace_stat, waiting, 32, 8),
+	FIELD(sluice_lockspace_stat, granted, 40, 8),
+	FIELD(sluice_lockspace_stat, blocked, 48, 8),
+	FIELD(sluice_lockspace_stat, deadlocks, 56, 8),
+	FIELD(sluice_lockspace_stat, died, 64, 8),
+	FIELD(sluice_lockspace_stat, token, 72, 8),
+	FIELD(sluice_lockspace_stat, uid, 80, 4),
+	FIELD(sluice_lockspace_stat, gid, 84, 4),
+	FIELD(sluice_lockspace_stat, mode, 88, 4),
+	FIELD(sluice_lockspace_stat, name_len, 92, 4),
+	FIELD(sluice_lockspace_stat, name, 96, 64),
+	FIELD(sluice_lockspace_stat, config, 160, 32),
+	WHOLE(sluice_holder_new, 16),
+	FIELD(sluice_holder_new, flags, 0, 4),
+	FIELD(sluice_holder_new, resv, 4, 4),
+	FIELD(sluice_holder_new, id, 8, 8),
+	WHOLE(sluice_file_key, 24),
+	FIELD(sluice_file_key, major, 0, 4),
+	FIELD(sluice_file_key, minor, 4, 4),
+	FIELD(sluice_file_key, ino, 8, 8),
+	FIELD(sluice_file_key, generation, 16, 4),
+	FIELD(sluice_file_key, resv, 20, 4),
+	WHOLE(sluice_item, 128),
+	FIELD(sluice_item, lockspace, 0, 4),
+	FIELD(sluice_item, kind, 4, 4),
+	FIELD(sluice_item, mode, 8, 4),
+	FIELD(sluice_item, flags, 12, 4),
+	FIELD(sluice_item, start, 16, 8),
+	FIELD(sluice_item, end, 24, 8),
+	FIELD(sluice_item, lease, 32, 8),
+	FIELD(sluice_item, token, 40, 8),
+	FIELD(sluice_item, status, 48, 4),
+	FIELD(sluice_item, fd, 52, 4),
+	FIELD(sluice_item, key_len, 56, 4),
+	FIELD(sluice_item, resv, 60, 4),
+	FIELD(sluice_item, key, 64, 64),
+	WHOLE(sluice_lock, 40),
+	FIELD(sluice_lock, items, 0, 8),
+	FIELD(sluice_lock, count, 8, 4),
+	FIELD(sluice_lock, entry_size, 12, 4),
+	FIELD(sluice_lock, flags, 16, 4),
+	FIELD(sluice_lock, priority, 20, 4),
+	FIELD(sluice_lock, deadline, 24, 8),
+	FIELD(sluice_lock, index, 32, 4),
+	FIELD(sluice_lock, resv, 36, 4),
+	WHOLE(sluice_items, 24),
+	FIELD(sluice_items, items, 0, 8),
+	FIELD(sluice_items, count, 8, 4),
+	FIELD(sluice_items, entry_size, 12, 4),
+	FIELD(sluice_items, flags, 16, 4),
+	FIELD(sluice_items, resv, 20, 4),
+	WHOLE(sluice_value, 152),
+	FIELD(sluice_value, flags, 0, 4),
+	FIELD(sluice_value, status, 4, 4),
+	FIELD(sluice_value, lockspace, 8, 4),
+	FIELD(sluice_value, kind, 12, 4),
+	FIELD(sluice_value, fd, 16, 4),
+	FIELD(sluice_value, key_len, 20, 4),
+	FIELD(sluice_value, key, 24, 64),
+	FIELD(sluice_value, value, 88, 64),
+	WHOLE(sluice_lock_event, 136),
+	FIELD(sluice_lock_event, type, 0, 4),
+	FIELD(sluice_lock_event, error, 4, 4),
+	FIELD(sluice_lock_event, index, 8, 4),
+	FIELD(sluice_lock_event, mode, 12, 4),
+	FIELD(sluice_lock_event, items, 16, 8),
+	FIELD(sluice_lock_event, count, 24, 4),
+	FIELD(sluice_lock_event, entry_size, 28, 4),
+	FIELD(sluice_lock_event, lockspace, 32, 8),
+	FIELD(sluice_lock_event, start, 40, 8),
+	FIELD(sluice_lock_event, end, 48, 8),
+	FIELD(sluice_lock_event, token, 56, 8),
+	FIELD(sluice_lock_event, kind, 64, 4),
+	FIELD(sluice_lock_event, key_len, 68, 4),
+	FIELD(sluice_lock_event, key, 72, 64),
+	WHOLE(sluice_lock_entry, 168),
+	FIELD(sluice_lock_entry, resource, 0, 8),
+	FIELD(sluice_lock_entry, holder, 8, 8),
+	FIELD(sluice_lock_entry, since, 16, 8),
+	FIELD(sluice_lock_entry, start, 24, 8),
+	FIELD(sluice_lock_entry, end, 32, 8),
+	FIELD(sluice_lock_entry, token, 40, 8),
+	FIELD(sluice_lock_entry, expires, 48, 8),
+	FIELD(sluice_lock_entry, state, 56, 4),
+	FIELD(sluice_lock_entry, mode, 60, 4),
+	FIELD(sluice_lock_entry, pid, 64, 4),
+	FIELD(sluice_lock_entry, tid, 68, 4),
+	FIELD(sluice_lock_entry, uid, 72, 4),
+	FIELD(sluice_lock_entry, priority, 76, 4),
+	FIELD(sluice_lock_entry, kind, 80, 4),
+	FIELD(sluice_lock_entry, key_len, 84, 4),
+	FIELD(sluice_lock_entry, key, 88, 64),
+	FIELD(sluice_lock_entry, comm, 152, 16),
+	WHOLE(sluice_locks, 32),
+	FIELD(sluice_locks, entries, 0, 8),
+	FIELD(sluice_locks, count, 8, 4),
+	FIELD(sluice_locks, entry_size, 12, 4),
+	FIELD(sluice_locks, after, 16, 8),
+	FIELD(sluice_locks, skip, 24, 4),
+	FIELD(sluice_locks, resv, 28, 4),
+	WHOLE(sluice_waits, 152),
+	FIELD(sluice_waits, holder, 0, 8),
+	FIELD(sluice_waits, since, 8, 8),
+	FIELD(sluice_waits, start, 16, 8),
+	FIELD(sluice_waits, end, 24, 8),
+	FIELD(sluice_waits, lockspace, 32, 8),
+	FIELD(sluice_waits, mode, 40, 4),
+	FIELD(sluice_waits, blocked_by, 44, 4),
+	FIELD(sluice_waits, flags, 48, 4),
+	FIELD(sluice_waits, pid, 52, 4),
+	FIELD(sluice_waits, tid, 56, 4),
+	FIELD(sluice_waits, uid, 60, 4),
+	FIELD(sluice_waits, kind, 64, 4),
+	FIELD(sluice_waits, key_len, 68, 4),
+	FIELD(sluice_waits, key, 72, 64),
+	FIELD(sluice_waits, comm, 136, 16),
+	WHOLE(sluice_deadlock, 48),
+	FIELD(sluice_deadlock, after, 0, 8),
+	FIELD(sluice_deadlock, id, 8, 8),
+	FIELD(sluice_deadlock, when, 16, 8),
+	FIELD(sluice_deadlock, waits, 24, 8),
+	FIELD(sluice_deadlock, count, 32, 4),
+	FIELD(sluice_deadlock, entry_size, 36, 4),
+	FIELD(sluice_deadlock, length, 40, 4),
+	FIELD(sluice_deadlock, resv, 44, 4),
 	WHOLE(sluice_slot, 64),
 	FIELD(sluice_slot, seq, 0, 8),
 	FIELD(sluice_slot, offset, 8, 8),
@@ -246,6 +392,8 @@ enum on {
 	PUBLISHER	= 4,
 	SUBSCRIBER	= 8,
 	ENDPOINT	= PUBLISHER | SUBSCRIBER,
+	LOCKSPACE	= 16,
+	HOLDER		= 32,
 };
 
 struct ioc {
@@ -260,9 +408,12 @@ static const struct ioc iocs[] = {
 	IOC(INFO,	 0xc040b580, DEVICE),
 	IOC(OPEN,	 0xc090b581, DEVICE),
 	IOC(LIST,	 0xc058b582, DEVICE),
+	IOC(LOCKSPACE,	 0xc080b583, DEVICE),
+	IOC(LOCKSPACES,	 0xc058b584, DEVICE),
+	IOC(HOLDER,	 0xc010b585, DEVICE),
 	IOC(STAT,	 0xc0b0b590, CHANNEL | ENDPOINT),
 	IOC(PEER,	 0xc068b591, CHANNEL | ENDPOINT),
-	IOC(RESTRICT,	 0xc008b592, CHANNEL),
+	IOC(RESTRICT,	 0xc008b592, CHANNEL | LOCKSPACE),
 	IOC(JOIN,	 0xc0a8b593, CHANNEL),
 	IOC(ATTACH,	 0xc050b5a0, ENDPOINT),
 	IOC(DETACH,	 0xc010b5a1, ENDPOINT),
@@ -277,6 +428,16 @@ static const struct ioc iocs[] = {
 	IOC(FDS_RELEASE, 0xc018b5b5, PUBLISHER),
 	IOC(CLAIM,	 0xc010b5c0, SUBSCRIBER),
 	IOC(FD_TAKE,	 0xc018b5c1, SUBSCRIBER),
+	IOC(LOCKSPACE_STAT, 0xc0c0b5d0, LOCKSPACE),
+	IOC(LOCKS,	 0xc020b5d1, LOCKSPACE),
+	IOC(DEADLOCK,	 0xc030b5d2, LOCKSPACE),
+	IOC(LOCK,	 0xc028b5e0, HOLDER),
+	IOC(UNLOCK,	 0xc018b5e1, HOLDER),
+	IOC(CANCEL,	 0x0000b5e2, HOLDER),
+	IOC(EVENT,	 0xc088b5e3, HOLDER),
+	IOC(RENEW,	 0xc018b5e4, HOLDER),
+	IOC(RECOVER,	 0xc018b5e5, HOLDER),
+	IOC(VALUE,	 0xc098b5e6, HOLDER),
 };
 
 TEST(numbers)
@@ -298,7 +459,7 @@ TEST(sequence_macros)
 
 FIXTURE(abi) {
 	int channel;
-	int fd[9];		/* by enum on */
+	int fd[33];		/* by enum on */
 	struct sluice_join pub, sub;
 };
 
@@ -314,10 +475,16 @@ FIXTURE_SETUP(abi)
 	self->fd[SUBSCRIBER] = join_full(self->channel, SLUICE_SUBSCRIBER, 0, 0,
 					 &self->sub);
 	ASSERT_LE(0, self->fd[SUBSCRIBER]);
+	self->fd[LOCKSPACE] = make_lockspace(NULL, 0);
+	ASSERT_LE(0, self->fd[LOCKSPACE]);
+	self->fd[HOLDER] = make_holder(NULL);
+	ASSERT_LE(0, self->fd[HOLDER]);
 }
 
 FIXTURE_TEARDOWN(abi)
 {
+	close(self->fd[HOLDER]);
+	close(self->fd[LOCKSPACE]);
 	close(self->fd[SUBSCRIBER]);
 	close(self->fd[PUBLISHER]);
 	close(self->channel);
@@ -325,11 +492,12 @@ FIXTURE_TEARDOWN(abi)
 
 #define FAULTY	((void *)16)
 
+static const unsigned int kinds[] = {
+	DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER, LOCKSPACE, HOLDER,
+};
+
 TEST_F(abi, whose_calls)
 {
-	static const unsigned int kinds[] = {
-		DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER
-	};
 	size_t i, k;
 
 	for (i = 0; i < ARRAY(iocs); i++)
@@ -340,7 +508,8 @@ TEST_F(abi, whose_calls)
 			if (!(iocs[i].on & kinds[k]))
 				want = -ENOTTY;
 			else if (!_IOC_SIZE(iocs[i].cmd))
-				want = 0;
+				want = iocs[i].cmd == SLUICE_IOC_CANCEL ?
+					-ENOENT : 0;
 			EXPECT_EQ(want, ret)
 				TH_LOG("SLUICE_IOC_%s on %d", iocs[i].name, kinds[k]);
 		}
@@ -348,9 +517,6 @@ TEST_F(abi, whose_calls)
 
 TEST_F(abi, unknown_calls)
 {
-	static const unsigned int kinds[] = {
-		DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER
-	};
 	static __u64 zero[64];
 	unsigned int nr, k, i;
 
@@ -376,6 +542,13 @@ TEST_F(abi, unknown_calls)
  * at, and one that is zero changes nothing; both are tried on every call with
  * a first part of zeros, which most refuse.
  */
+static int call_and_close(int fd, unsigned long cmd, void *arg)
+{
+	int ret = call(fd, cmd, arg);
+
+	return ret > 0 ? close(ret) : ret;
+}
+
 TEST_F(abi, longer_structures)
 {
 	unsigned char buf[512];
@@ -389,9 +562,9 @@ TEST_F(abi, longer_structures)
 		if (!size)
 			continue;
 		memset(buf, 0, sizeof(buf));
-		ret = call(fd, cmd, buf);
+		ret = call_and_close(fd, cmd, buf);
 		memset(buf, 0, sizeof(buf));
-		EXPECT_EQ(ret, call(fd, longer, buf))
+		EXPECT_EQ(ret, call_and_close(fd, longer, buf))
 			TH_LOG("%s with a zero tail", iocs[i].name);
 		for (k = size; k < sizeof(buf); k++)
 			if (buf[k])
@@ -518,6 +691,7 @@ TEST(info)
 	ASSERT_EQ(0, call(device(), SLUICE_IOC_INFO, &info));
 	EXPECT_EQ(SLUICE_ABI_MAJOR, info.abi_major);
 	EXPECT_EQ(SLUICE_ABI_MINOR, info.abi_minor);
+	EXPECT_EQ(SLUICE_FEATURE_LOCKS, info.features);
 	EXPECT_LE(64, info.publishers_max);
 	EXPECT_LE(64, info.subscribers_max);
 	EXPECT_LE(16, info.held_max);
