@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How much arbitration a user may have: lockspaces, holders, resources, locks.
+ * Beyond it EDQUOT, nothing half done, and all of it back afterwards.
+ */
+#include "lock.h"
+#include "parameters.h"
+#include "users.h"
+
+#define LIMIT	6
+
+FIXTURE(quota) {
+	struct parameters set;
+};
+
+FIXTURE_SETUP(quota)
+{
+	if (geteuid() || access(PARAMETERS, X_OK))
+		SKIP(return, "needs root and " PARAMETERS);
+	device();
+}
+
+FIXTURE_TEARDOWN_PARENT(quota)
+{
+	parameters_restore(&self->set);
+}
+
+/* Twice the same user, one after the other: nothing may be left. Then another. */
+static bool each_time(void (*fn)(void))
+{
+	uid_t uid[] = { OWNER, OWNER, STRANGER };
+	size_t i;
+
+	for (i = 0; i < ARRAY(uid); i++) {
+		pid_t pid = user(uid[i]);
+
+		if (!pid) {
+			fn();
+			_exit(0);
+		}
+		if (reap(pid))
+			return false;
+	}
+	return true;
+}
+
+static void lockspaces_to_the_limit(void)
+{
+	int fd[LIMIT], i;
+
+	for (i = 0; i < LIMIT; i++)
+		fd[i] = must(make_lockspace(NULL, 0));
+	check(make_lockspace(NULL, 0) == -EDQUOT);
+	check(make_lockspace("over", 0) == -EDQUOT);
+	check(open_lockspace("over", RW) == -ENOENT);
+	close(fd[0]);
+	fd[0] = must(make_lockspace("in time", 0));
+	check(make_lockspace(NULL, 0) == -EDQUOT);
+	must(open_lockspace("in time", RW));
+}
+
+TEST_F(quota, lockspaces)
+{
+	parameter_set(&self->set, "user_lockspaces", LIMIT);
+	EXPECT_TRUE(each_time(lockspaces_to_the_limit));
+}
+
+static void holders_to_the_limit(void)
+{
+	int fd[LIMIT], i;
+
+	for (i = 0; i < LIMIT; i++)
+		fd[i] = must(make_holder(NULL));
+	check(make_holder(NULL) == -EDQUOT);
+	close(fd[0]);
+	fd[0] = must(make_holder(NULL));
+	check(make_holder(NULL) == -EDQUOT);
+	if (!child())
+		_exit(make_holder(NULL) != -EDQUOT);
+}
+
+TEST_F(quota, holders)
+{
+	parameter_set(&self->set, "user_holders", LIMIT);
+	EXPECT_TRUE(each_time(holders_to_the_limit));
+}
+
+static struct sluice_item nth(int space, int n, __u32 mode)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%d", n);
+	return whole(space, key, mode);
+}
+
+static void resources_to_the_limit(void)
+{
+	int space = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL)), i;
+
+	for (i = 0; i < LIMIT; i++)
+		must(try(h, nth(space, i, SLUICE_PR)));
+	check(try(h, nth(space, i, SLUICE_PR)) == -EDQUOT);
+	check(ask(h, nth(space, i, SLUICE_PR)) == -EDQUOT);
+	check(lockspace_stat(space).resources == LIMIT);
+	check(lockspace_stat(space).grants == LIMIT);
+	must(unlock(h, nth(space, 0, SLUICE_UNLOCKED)));
+	must(try(h, nth(space, i, SLUICE_PR)));
+	check(try(h, nth(space, 0, SLUICE_PR)) == -EDQUOT);
+}
+
+TEST_F(quota, resources)
+{
+	parameter_set(&self->set, "user_resources", LIMIT);
+	EXPECT_TRUE(each_time(resources_to_the_limit));
+}
+
+/*
+ * A request from one that holds something may have to split what it has, and
+ * needs one to spare for that.
+ */
+static void locks_to_the_limit(void)
+{
+	int space = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL));
+	int n = 0, ret;
+
+	while (!(ret = try(h, range(space, "r", SLUICE_EX, 2 * n, 2 * n))))
+		n++;
+	check(ret == -EDQUOT);
+	check(n == LIMIT || n == LIMIT - 1);
+	check(lockspace_stat(space).grants == n);
+	must(unlock_all(h));
+	must(try(h, range(space, "r", SLUICE_EX, 0, 0)));
+}
+
+TEST_F(quota, locks)
+{
+	parameter_set(&self->set, "user_locks", LIMIT);
+	EXPECT_TRUE(each_time(locks_to_the_limit));
+}
+
+/* Those that wait count, and give back whatever becomes of them. */
+static void waiters_to_the_limit(void)
+{
+	int space = must(make_lockspace(NULL, 0)), h[LIMIT + 2], n, round;
+
+	for (n = 0; n < ARRAY(h); n++)
+		h[n] = must(make_holder(NULL));
+	for (round = 0; round < 3; round++) {
+		must(try(h[0], whole(space, "r", SLUICE_EX)));
+		for (n = 1; n < LIMIT; n++)
+			check(ask(h[n], whole(space, "r", SLUICE_EX)) ==
+			      -EINPROGRESS);
+		check(ask(h[n], whole(space, "r", SLUICE_EX)) == -EDQUOT);
+		check(try(h[n], whole(space, "other", SLUICE_PR)) == -EDQUOT);
+		for (n = 1; n < LIMIT; n++) {
+			must(cancel(h[n]));
+			check(outcome(h[n]) == -ECANCELED);
+		}
+		must(unlock_all(h[0]));
+	}
+}
+
+TEST_F(quota, waiters)
+{
+	parameter_set(&self->set, "user_locks", LIMIT);
+	EXPECT_TRUE(each_time(waiters_to_the_limit));
+}
+
+/* A request for all that is too much takes nothing. */
+static void all_beyond_the_limit(void)
+{
+	int space = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL)), i;
+	struct sluice_item item[LIMIT + 1];
+
+	for (i = 0; i < LIMIT + 1; i++)
+		item[i] = nth(space, i, SLUICE_EX);
+	check(lock_items(h, item, LIMIT + 1, SLUICE_LOCK_TRY) == -EDQUOT);
+	check(!lockspace_stat(space).grants);
+	must(lock_items(h, item, LIMIT, SLUICE_LOCK_TRY));
+}
+
+TEST_F(quota, all_at_once)
+{
+	parameter_set(&self->set, "user_locks", LIMIT);
+	EXPECT_TRUE(each_time(all_beyond_the_limit));
+}
+
+TEST_F(quota, all_resources_at_once)
+{
+	parameter_set(&self->set, "user_resources", LIMIT);
+	EXPECT_TRUE(each_time(all_beyond_the_limit));
+}
+
+/* UNLOCK in the middle makes two of one; it tells if it cannot. */
+static void split_at_the_limit(void)
+{
+	int space = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL)), ret;
+	struct sluice_item middle = range(space, "r", SLUICE_UNLOCKED, 10, 19);
+
+	must(try(h, whole(space, "r", SLUICE_EX)));
+	ret = unlock(h, middle);
+	if (ret) {
+		check(ret == -EDQUOT || ret == -ENOMEM);
+		check(lockspace_stat(space).grants == 1);
+	} else {
+		check(lockspace_stat(space).grants == 2);
+	}
+	must(unlock(h, range(space, "r", SLUICE_UNLOCKED, 0, 99)));
+	must(unlock_all(h));
+}
+
+TEST_F(quota, split)
+{
+	parameter_set(&self->set, "user_locks", 1);
+	EXPECT_TRUE(each_time(split_at_the_limit));
+}
+
+/* Marks of the dead are the lockspace's, not a way to have more. */
+static void die_often(void)
+{
+	int space = must(make_lockspace(NULL, 0)), i;
+
+	for (i = 0; i < 4 * LIMIT; i++) {
+		int h = must(make_holder(NULL)), ret;
+
+		ret = try(h, range(space, "r", SLUICE_EX, 4 * i, 4 * i));
+		check(!ret || ret == -EDQUOT);
+		close(h);
+	}
+}
+
+TEST_F(quota, marks)
+{
+	parameter_set(&self->set, "user_locks", LIMIT);
+	parameter_set(&self->set, "user_resources", LIMIT);
+	EXPECT_TRUE(each_time(die_often));
+}
+
+TEST_HARNESS_MAIN
