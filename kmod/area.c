@@ -29,6 +29,17 @@ static const struct file_operations area_fops = {
 	.owner = THIS_MODULE,
 };
 
+struct file *sluice_area_file(loff_t size)
+{
+	struct file *file = sluice_shmem_file("sluice", size);
+
+	if (!IS_ERR(file)) {
+		__module_get(THIS_MODULE);
+		file->f_op = &area_fops;
+	}
+	return file;
+}
+
 static struct sluice_area *area_new(struct sluice_user *user, size_t size)
 {
 	struct sluice_area *area;
@@ -92,13 +103,11 @@ struct sluice_area *sluice_area_new_shmem(struct sluice_user *user,
 
 	if (IS_ERR(area))
 		return area;
-	shmem = sluice_shmem_file("sluice", area->size);
+	shmem = sluice_area_file(area->size);
 	if (IS_ERR(shmem)) {
 		sluice_area_put(area);
 		return ERR_CAST(shmem);
 	}
-	__module_get(THIS_MODULE);
-	shmem->f_op = &area_fops;
 	area->shmem = shmem;
 	area->memcg = get_mem_cgroup_from_mm(current->mm);
 	return area;

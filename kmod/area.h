@@ -35,6 +35,14 @@ struct sluice_area {
 };
 
 /**
+ * sluice_area_file - a file to stand behind mappings
+ * @size: bytes of shmem
+ *
+ * It pins the module, and nothing can be done with it.
+ */
+struct file *sluice_area_file(loff_t size);
+
+/**
  * sluice_area_new - zeroed memory
  * @user: charged for it
  * @size: bytes, rounded up to whole pages

@@ -348,16 +348,3 @@ void sluice_backing_sync_all(struct sluice_holder *holder)
 	list_for_each_entry_safe(backing, next, &holder->backings, link)
 		backing_follow(holder, backing, 0, SLUICE_END);
 }
-
-void sluice_backing_drop_all(struct sluice_holder *holder)
-{
-	struct sluice_backing *backing, *next;
-
-	mutex_lock(&holder->backing_lock);
-	list_for_each_entry_safe(backing, next, &holder->backings, link) {
-		/* Who is still locking finds that his holder is dead. */
-		if (!backing->users)
-			backing_free(backing);
-	}
-	mutex_unlock(&holder->backing_lock);
-}

@@ -76,7 +76,4 @@ void sluice_backing_sync(struct sluice_holder *holder,
 /* The same for all that it has. */
 void sluice_backing_sync_all(struct sluice_holder *holder);
 
-/* The holder is dead: let go of all. */
-void sluice_backing_drop_all(struct sluice_holder *holder);
-
 #endif

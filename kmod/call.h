@@ -45,6 +45,9 @@ struct sluice_call {
 		struct sluice_lock_event event;
 		struct sluice_locks locks;
 		struct sluice_deadlock deadlock;
+		struct sluice_block_open block;
+		struct sluice_block_size block_size;
+		struct sluice_block_free block_free;
 	} arg;
 };
 

@@ -16,6 +16,7 @@
 #include <linux/interval_tree_generic.h>
 #include <linux/slab.h>
 
+#include "block.h"
 #include "domain.h"
 #include "grant.h"
 #include "holder.h"
@@ -171,6 +172,22 @@ bool sluice_grant_blocks(const struct sluice_holder *holder,
 	return false;
 }
 
+bool sluice_grant_covers(const struct sluice_holder *holder,
+			 const struct sluice_resource *resource, u64 start,
+			 u64 last, bool (*fits)(u8 mode))
+{
+	struct sluice_grant *grant;
+
+	for (grant = sluice_grant_own(holder, resource, start, last);
+	     grant && grant->start <= start && (!fits || fits(grant->mode));
+	     grant = sluice_grant_own_next(grant, last)) {
+		if (grant->last >= last)
+			return true;
+		start = grant->last + 1;
+	}
+	return false;
+}
+
 /*
  * Everybody's.
  */
@@ -192,8 +209,10 @@ void sluice_grant_withdraw(struct sluice_grant *grant)
 {
 	sluice_domain_assert(grant->holder->domain);
 	grant_remove(grant);
-	if (!RB_EMPTY_NODE(&grant->held))
+	if (!RB_EMPTY_NODE(&grant->held)) {
 		held_remove(grant);
+		sluice_block_revoke(grant->resource, grant->start, grant->last);
+	}
 	list_del_init(&grant->news);
 	list_del_init(&grant->leased);
 	grant->fresh = false;
@@ -357,6 +376,8 @@ bool sluice_grant_set(struct sluice_holder *holder,
 		else if (grant_split(grant, last + 1, spares))
 			grant_change(grant, mode);
 	}
+	if (changed)
+		sluice_block_revoke(resource, start, last);
 	if (changed && mode)
 		grants_join(holder, resource, start, last);
 	return changed;

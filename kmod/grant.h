@@ -129,6 +129,11 @@ bool sluice_grant_blocks(const struct sluice_holder *holder,
 			 const struct sluice_resource *resource, u8 mode,
 			 u64 start, u64 last);
 
+/* Has @holder all of [start, last], in modes that @fits, if not NULL? */
+bool sluice_grant_covers(const struct sluice_holder *holder,
+			 const struct sluice_resource *resource, u64 start,
+			 u64 last, bool (*fits)(u8 mode));
+
 /**
  * sluice_grant_set - change what a holder has of a range
  * @holder: the holder

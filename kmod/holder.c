@@ -32,7 +32,7 @@
 #include "resource.h"
 
 /* Grants that are let go of while the lock is held once. */
-#define DEATH_BATCH	256
+#define LEAVE_BATCH	256
 
 static struct workqueue_struct *alarms;
 static atomic64_t holder_ids;
@@ -74,13 +74,14 @@ void sluice_holder_set_alarm(struct sluice_holder *holder, u64 expires)
 }
 
 /* It is nobody's now; remember what its holder may have left half done. */
-static void grant_leave(struct sluice_grant *grant, struct list_head *dirty)
+static void grant_leave(struct sluice_grant *grant, bool died,
+			struct list_head *dirty)
 {
 	struct sluice_resource *resource = grant->resource;
 
 	sluice_grant_withdraw(grant);
 	sluice_resource_dirty(resource, dirty);
-	if (!sluice_mode_writes(grant->mode))
+	if (!died || !sluice_mode_writes(grant->mode))
 		return sluice_grant_free(grant);
 	grant->since = ktime_get_ns();
 	resource->space->died++;
@@ -106,7 +107,7 @@ static void lease_expire(struct sluice_holder *holder,
 		list_add_tail(&revoked->news, &holder->revoked);
 	}
 	sluice_holder_tell(holder, SLUICE_NEWS_REVOKED);
-	grant_leave(grant, dirty);
+	grant_leave(grant, true, dirty);
 }
 
 static void holder_alarm(struct work_struct *work)
@@ -164,6 +165,7 @@ struct sluice_holder *sluice_holder_new(void)
 	holder->domain = sluice_domain_new();
 	if (!holder->domain)
 		goto free;
+	kref_init(&holder->ref);
 	holder->id = atomic64_inc_return(&holder_ids);
 	holder->user = user;
 	holder->tgid = get_pid(task_tgid(current));
@@ -190,19 +192,28 @@ put_user:
 }
 
 /* Return: whether there is more. */
-static bool holder_leave_some(struct sluice_holder *holder)
+static bool holder_leave_some(struct sluice_holder *holder, bool died)
 {
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	struct rb_node *node;
 	LIST_HEAD(dirty);
 	u32 n = 0;
 
-	while ((node = rb_first(&holder->held)) && n++ < DEATH_BATCH) {
-		grant_leave(rb_entry(node, struct sluice_grant, held), &dirty);
-	}
+	while ((node = rb_first(&holder->held)) && n++ < LEAVE_BATCH)
+		grant_leave(rb_entry(node, struct sluice_grant, held), died,
+			    &dirty);
 	sluice_request_pass(&dirty);
 	sluice_domain_unlock(domain);
 	return node;
+}
+
+void sluice_holder_leave(struct sluice_holder *holder, bool died)
+{
+	while (holder_leave_some(holder, died))
+		cond_resched();
+	mutex_lock(&holder->backing_lock);
+	sluice_backing_sync_all(holder);
+	mutex_unlock(&holder->backing_lock);
 }
 
 static void holder_die(struct sluice_holder *holder)
@@ -223,20 +234,14 @@ static void holder_die(struct sluice_holder *holder)
 	}
 	sluice_holder_tell(holder, SLUICE_NEWS_DEAD);
 	sluice_domain_unlock(domain);
-	while (holder_leave_some(holder))
-		cond_resched();
-	sluice_backing_drop_all(holder);
+	sluice_holder_leave(holder, true);
 }
 
-void sluice_holder_free(struct sluice_holder *holder)
+static void holder_free(struct kref *ref)
 {
-	struct sluice_revoked *revoked, *next;
+	struct sluice_holder *holder =
+		container_of(ref, struct sluice_holder, ref);
 
-	holder_die(holder);
-	cancel_delayed_work_sync(&holder->alarm);
-	list_for_each_entry_safe(revoked, next, &holder->revoked, news)
-		kfree(revoked);
-	sluice_lock_forget(holder);
 	mutex_destroy(&holder->call);
 	mutex_destroy(&holder->backing_lock);
 	put_pid(holder->tgid);
@@ -245,6 +250,29 @@ void sluice_holder_free(struct sluice_holder *holder)
 	sluice_uncharge(holder->user, SLUICE_RES_HOLDERS, 1);
 	sluice_user_put(holder->user);
 	kfree(holder);
+}
+
+struct sluice_holder *sluice_holder_get(struct sluice_holder *holder)
+{
+	kref_get(&holder->ref);
+	return holder;
+}
+
+void sluice_holder_put(struct sluice_holder *holder)
+{
+	kref_put(&holder->ref, holder_free);
+}
+
+void sluice_holder_end(struct sluice_holder *holder)
+{
+	struct sluice_revoked *revoked, *next;
+
+	holder_die(holder);
+	cancel_delayed_work_sync(&holder->alarm);
+	list_for_each_entry_safe(revoked, next, &holder->revoked, news)
+		kfree(revoked);
+	sluice_lock_forget(holder);
+	sluice_holder_put(holder);
 }
 
 static int holder_flush(struct file *file, fl_owner_t id)
@@ -260,7 +288,7 @@ static int holder_flush(struct file *file, fl_owner_t id)
 
 static int holder_release(struct inode *inode, struct file *file)
 {
-	sluice_holder_free(file->private_data);
+	sluice_holder_end(file->private_data);
 	return 0;
 }
 
@@ -323,7 +351,7 @@ long sluice_holder_open(struct sluice_call *call)
 	file = anon_inode_getfile("[sluice-holder]", &holder_fops, holder,
 				  O_RDWR);
 	if (IS_ERR(file)) {
-		sluice_holder_free(holder);
+		sluice_holder_end(holder);
 		return PTR_ERR(file);
 	}
 	return sluice_call_fd(call, file);

@@ -2,6 +2,7 @@
 #ifndef SLUICE_HOLDER_H
 #define SLUICE_HOLDER_H
 
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
@@ -26,6 +27,7 @@ struct sluice_user;
 
 /**
  * struct sluice_holder - who holds, and waits for, resources
+ * @ref: of the file, and of views of blocks
  * @id: unique while the module is loaded
  * @user: charged for what it has
  * @domain: where it began; the lock guards what is not said to be otherwise
@@ -50,6 +52,7 @@ struct sluice_user;
  * @wait: whoever waits for @request or @news
  */
 struct sluice_holder {
+	struct kref ref;
 	u64 id;
 	struct sluice_user *user;
 	struct sluice_domain *domain;
@@ -81,8 +84,14 @@ void sluice_holders_exit(void);
 /* Return: a holder of the caller's, or an ERR_PTR. */
 struct sluice_holder *sluice_holder_new(void);
 
-/* Everything it has is left, its request fails, and it is freed. */
-void sluice_holder_free(struct sluice_holder *holder);
+/* Everything it has is left, and its request fails; one reference is put. */
+void sluice_holder_end(struct sluice_holder *holder);
+
+struct sluice_holder *sluice_holder_get(struct sluice_holder *holder);
+void sluice_holder_put(struct sluice_holder *holder);
+
+/* Let go of everything; @died: and mark it as left by one who died. */
+void sluice_holder_leave(struct sluice_holder *holder, bool died);
 
 /* SLUICE_IOC_HOLDER, on the device. */
 long sluice_holder_open(struct sluice_call *call);

@@ -23,6 +23,7 @@
 #include <linux/wait.h>
 
 #include "backing.h"
+#include "block.h"
 #include "domain.h"
 #include "grant.h"
 #include "holder.h"
@@ -558,28 +559,17 @@ static long lock_cancel(struct sluice_call *call)
  * What is done to what the holder has. Each first looks whether it can be, of
  * all items, and then does it.
  */
-/* Does @holder have all of the range, in modes that @fits? */
-static bool holds_all(struct sluice_want *want, struct sluice_resource *resource,
-		      bool (*fits)(u8 mode))
-{
-	struct sluice_grant *grant;
-	u64 at = want->start;
-
-	if (!resource)
-		return false;
-	for (grant = sluice_grant_own(want->holder, resource, at, want->last);
-	     grant && grant->start <= at && (!fits || fits(grant->mode));
-	     grant = sluice_grant_own_next(grant, want->last)) {
-		if (grant->last >= want->last)
-			return true;
-		at = grant->last + 1;
-	}
-	return false;
-}
-
 static struct sluice_resource *want_resource(struct sluice_want *want)
 {
 	return sluice_resource_find(want->space, &want->key);
+}
+
+static bool want_held(struct sluice_want *want, bool (*fits)(u8 mode))
+{
+	struct sluice_resource *resource = want_resource(want);
+
+	return resource && sluice_grant_covers(want->holder, resource,
+					       want->start, want->last, fits);
 }
 
 /* Return: spares that it takes, or -EINVAL. */
@@ -650,26 +640,6 @@ unlock:
 	return ret;
 }
 
-/* Return: whether there is more. */
-static bool unlock_some(struct sluice_holder *holder)
-{
-	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
-	struct sluice_grant *grant;
-	struct rb_node *node;
-	LIST_HEAD(dirty);
-	u32 n = 0;
-
-	while ((node = rb_first(&holder->held)) && n++ < 256) {
-		grant = rb_entry(node, struct sluice_grant, held);
-		sluice_resource_dirty(grant->resource, &dirty);
-		sluice_grant_withdraw(grant);
-		sluice_grant_free(grant);
-	}
-	sluice_request_pass(&dirty);
-	sluice_domain_unlock(domain);
-	return node;
-}
-
 static void unlock_backings(struct sluice_holder *holder,
 			    const struct items *items)
 {
@@ -688,15 +658,6 @@ static void unlock_backings(struct sluice_holder *holder,
 	mutex_unlock(&holder->backing_lock);
 }
 
-static void unlock_all(struct sluice_holder *holder)
-{
-	while (unlock_some(holder))
-		cond_resched();
-	mutex_lock(&holder->backing_lock);
-	sluice_backing_sync_all(holder);
-	mutex_unlock(&holder->backing_lock);
-}
-
 static long lock_unlock(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
@@ -704,13 +665,14 @@ static long lock_unlock(struct sluice_call *call)
 	struct items items = {};
 	int ret;
 
-	if (arg->flags & ~SLUICE_UNLOCK_ALL || arg->resv)
+	if (arg->flags & ~(SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED) || arg->resv ||
+	    arg->flags == SLUICE_UNLOCK_DIED)
 		return -EINVAL;
 	call->replied = true;	/* there is nothing to tell */
 	if (arg->flags & SLUICE_UNLOCK_ALL) {
 		if (arg->count || arg->items)
 			return -EINVAL;
-		unlock_all(holder);
+		sluice_holder_leave(holder, arg->flags & SLUICE_UNLOCK_DIED);
 		return 0;
 	}
 	ret = items_get(&items, holder, arg->items, arg->count,
@@ -765,8 +727,7 @@ static long lock_renew(struct sluice_call *call)
 		return ret;
 	domain = sluice_domain_lock(holder->domain);
 	for (i = 0; i < items.count && !ret; i++)
-		if (!holds_all(&items.wants[i], want_resource(&items.wants[i]),
-			       NULL))
+		if (!want_held(&items.wants[i], NULL))
 			ret = -ESTALE;
 	now = ktime_get_ns();
 	for (i = 0; i < items.count && !ret; i++)
@@ -817,8 +778,7 @@ static long lock_recover(struct sluice_call *call)
 	ret = spares_get(&items);
 	domain = sluice_domain_lock(holder->domain);
 	for (i = 0; i < items.count && !ret; i++)
-		if (!holds_all(&items.wants[i], want_resource(&items.wants[i]),
-			       sluice_mode_writes))
+		if (!want_held(&items.wants[i], sluice_mode_writes))
 			ret = -EPERM;
 	for (i = 0; i < items.count && !ret; i++)
 		recover_do(&items.wants[i], arg->flags == SLUICE_RECOVER_LOST,
@@ -1027,6 +987,7 @@ const struct sluice_ioctl sluice_lock_ioctls[] = {
 	{ SLUICE_IOC_RENEW, lock_renew },
 	{ SLUICE_IOC_RECOVER, lock_recover },
 	{ SLUICE_IOC_VALUE, lock_value },
+	{ SLUICE_IOC_BLOCK, sluice_block_open },
 };
 
 const size_t sluice_lock_ioctl_count = ARRAY_SIZE(sluice_lock_ioctls);

@@ -4,7 +4,7 @@
  *
  * A resource comes into being when somebody asks for it. It stays while it is
  * held or waited for and, as long as the lockspace can be found, while there is
- * something to tell the next one who comes: a dead owner's mark, a value.
+ * something for the next one who comes: a dead owner's mark, a value, a block.
  *
  * Marks are ranges that were held for writing by who died, apart from each
  * other. A resource keeps so many that honest users will not notice, and beyond
@@ -19,6 +19,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "block.h"
 #include "domain.h"
 #include "grant.h"
 #include "lockspace.h"
@@ -133,6 +134,8 @@ static void resource_remove(struct sluice_resource *resource)
 			       resource_params);
 	list_del(&resource->link);
 	list_del(&resource->dirty);
+	if (resource->block)
+		sluice_block_put(resource->block);
 	space->resource_count--;
 	sluice_resource_free(resource);
 	sluice_lockspace_put(space);
@@ -157,7 +160,8 @@ void sluice_resource_settle(struct sluice_resource *resource)
 		return;
 	if (resource->space->closed)
 		marks_forget(resource);
-	else if (!list_empty(&resource->died) || resource->has_value)
+	else if (!list_empty(&resource->died) || resource->has_value ||
+		 resource->block)
 		return resource_unpin(resource);
 	resource_remove(resource);
 }

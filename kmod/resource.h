@@ -10,6 +10,7 @@
 
 #include "mode.h"
 
+struct sluice_block;
 struct sluice_grant;
 struct sluice_lockspace;
 struct sluice_user;
@@ -47,6 +48,7 @@ struct sluice_key {
  * @died_count: of them
  * @value: the value block
  * @has_value: it is not zero
+ * @block: the memory behind it, or NULL
  * @dirty: on a list of resources whose waiters may go on now
  */
 struct sluice_resource {
@@ -69,6 +71,7 @@ struct sluice_resource {
 	u32 died_count;
 	u8 value[SLUICE_VALUE_SIZE];
 	bool has_value;
+	struct sluice_block *block;
 	struct list_head dirty;
 };
 

@@ -121,7 +121,7 @@ static void grant_exit(struct kunit *test)
 		return;
 	for (i = 0; i < HOLDERS; i++)
 		if (!IS_ERR_OR_NULL(f->holders[i]))
-			sluice_holder_free(f->holders[i]);
+			sluice_holder_end(f->holders[i]);
 	for (i = 0; i < SLUICE_SPARES; i++)
 		sluice_grant_free(f->spares[i]);
 	sluice_object_unuse(&f->space->object);

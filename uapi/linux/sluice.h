@@ -31,6 +31,8 @@
 #define SLUICE_WRITE		0x2	/* may publish; take CW, UP, PW, EX */
 
 #define SLUICE_FEATURE_LOCKS	0x1	/* lockspaces and holders */
+#define SLUICE_FEATURE_BACKED	0x2	/* SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK */
+#define SLUICE_FEATURE_BLOCKS	0x4	/* SLUICE_IOC_BLOCK */
 
 enum sluice_pattern {
 	SLUICE_BROADCAST	= 1,	/* every message to every subscriber */
@@ -747,6 +749,7 @@ struct sluice_lock {
 };
 
 #define SLUICE_UNLOCK_ALL	0x1	/* everything the holder has; no items */
+#define SLUICE_UNLOCK_DIED	0x2	/* with ALL: as if the holder had died */
 
 #define SLUICE_RECOVER_CONSISTENT	0x1	/* the data is in order again */
 #define SLUICE_RECOVER_LOST		0x2	/* it cannot be: nobody shall have it */
@@ -757,7 +760,7 @@ struct sluice_lock {
  * @items: struct sluice_item[@count]
  * @count: up to SLUICE_ITEMS_MAX
  * @entry_size: bytes from one entry to the next
- * @flags: UNLOCK: SLUICE_UNLOCK_ALL; RECOVER: one of SLUICE_RECOVER_*
+ * @flags: UNLOCK: SLUICE_UNLOCK_*; RECOVER: one of SLUICE_RECOVER_*
  * @resv: zero
  *
  * UNLOCK leaves the holder @mode on what it has of each range, which must not
@@ -799,6 +802,56 @@ struct sluice_value {
 	__u32 key_len;
 	__u8 key[SLUICE_KEY_MAX];
 	__u8 value[SLUICE_VALUE_SIZE];
+};
+
+/**
+ * struct sluice_block_open - memory behind a resource (SLUICE_IOC_BLOCK)
+ * @lockspace: its descriptor
+ * @flags: SLUICE_OPEN_CREATE, SLUICE_OPEN_EXCL
+ * @key_len: bytes of @key
+ * @created: out: 1 if this call made it
+ * @size: in: bytes it has when made; out: it has
+ * @limit: in: bytes it may grow to when made, 0 for @size; out: likewise
+ * @key: of a SLUICE_KIND_NAME
+ *
+ * The descriptor is for mmap(), MAP_SHARED. What is mapped can only be touched
+ * as far as this holder has the bytes: all of a page for reading in any mode
+ * but NL, for writing in CW, PW or EX; anything else is SIGBUS, also by a
+ * system call (EFAULT). Letting go takes the pages out of the mapping. To make
+ * or write one takes SLUICE_WRITE. It lives as long as its lockspace.
+ */
+struct sluice_block_open {
+	__s32 lockspace;
+	__u32 flags;
+	__u32 key_len;
+	__u32 created;
+	__aligned_u64 size;
+	__aligned_u64 limit;
+	__u8 key[SLUICE_KEY_MAX];
+};
+
+/**
+ * struct sluice_block_size - grow or shrink (SLUICE_IOC_BLOCK_SIZE)
+ * @size: in: bytes, 0 only asks; out: bytes it has
+ * @used: out: bytes of pages that were touched
+ *
+ * Takes PW or EX of the whole resource. What is beyond the new size is gone.
+ */
+struct sluice_block_size {
+	__aligned_u64 size;
+	__aligned_u64 used;
+};
+
+/**
+ * struct sluice_block_free - give memory back (SLUICE_IOC_BLOCK_FREE)
+ * @start: first byte
+ * @end: last byte
+ *
+ * Takes CW, PW or EX of the range. Whole pages in it read as zero afterwards.
+ */
+struct sluice_block_free {
+	__aligned_u64 start;
+	__aligned_u64 end;
 };
 
 enum sluice_lock_event_type {
@@ -1032,6 +1085,12 @@ struct sluice_deadlock {
 #define SLUICE_IOC_RENEW	_IOWR(0xB5, 0xE4, struct sluice_items)
 #define SLUICE_IOC_RECOVER	_IOWR(0xB5, 0xE5, struct sluice_items)
 #define SLUICE_IOC_VALUE	_IOWR(0xB5, 0xE6, struct sluice_value)
+#define SLUICE_IOC_BLOCK	_IOWR(0xB5, 0xE7, struct sluice_block_open)
+/*
+ * On a block.
+ */
+#define SLUICE_IOC_BLOCK_SIZE	_IOWR(0xB5, 0xF0, struct sluice_block_size)
+#define SLUICE_IOC_BLOCK_FREE	_IOWR(0xB5, 0xF1, struct sluice_block_free)
 
 /*
  * Mapped memory. Everything below is shared between processes: whoever reads

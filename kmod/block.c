@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Blocks: memory that only the holder of its lock can touch.
+ *
+ * A block is pages behind a resource. A view of it belongs to one holder; its
+ * mapping begins empty, and a page fault puts a page there if the holder has
+ * all of its bytes in a mode for that access. Before anybody's grant goes or
+ * gets weaker, the pages are taken out of all mappings again: a fault inserts
+ * what it found permitted with the domain still locked, so none can come late.
+ *
+ * The mappings are of page frames (VM_PFNMAP): nothing can get hold of a page
+ * past its entry in the page table, be it direct I/O, ptrace or a futex, and
+ * what is read-only is asked for before it becomes writable (->pfn_mkwrite).
+ * So the pages cannot be swapped; they are charged to the memory cgroup of who
+ * touched them first, and the size to the quota of who made the block. VM_IO
+ * keeps a child from getting a mapping by MADV_DOFORK.
+ *
+ * Locks: mmap_lock, outside the domain's; inside that, i_mmap_rwsem.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/gfp.h>
+#include <linux/kref.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "area.h"
+#include "block.h"
+#include "compat.h"
+#include "domain.h"
+#include "grant.h"
+#include "holder.h"
+#include "lockspace.h"
+#include "quota.h"
+#include "resource.h"
+
+/**
+ * struct sluice_block - memory behind a resource
+ * @ref: of the resource, and of views
+ * @user: charged for @size
+ * @file: stands behind the mappings
+ * @limit: bytes it may grow to
+ * @size: bytes; the domain's lock
+ * @pages: that were touched; the domain's lock
+ * @used: of them
+ */
+struct sluice_block {
+	struct kref ref;
+	struct sluice_user *user;
+	struct file *file;
+	u64 limit;
+	u64 size;
+	struct xarray pages;
+	u64 used;
+};
+
+/**
+ * struct view - a descriptor of a block, of one holder
+ * @block: reference
+ * @holder: reference
+ * @space: reference
+ * @key: of the resource
+ * @access: rights to the lockspace
+ */
+struct view {
+	struct sluice_block *block;
+	struct sluice_holder *holder;
+	struct sluice_lockspace *space;
+	struct sluice_key key;
+	u32 access;
+};
+
+/**
+ * struct view_map - what one mmap() made, however it is split later
+ * @pieces: vmas
+ * @mm: by whom; compared only
+ * @file: the view's
+ */
+struct view_map {
+	refcount_t pieces;
+	struct mm_struct *mm;
+	struct file *file;
+};
+
+static const struct file_operations view_fops;
+
+static void block_drop_pages(struct sluice_block *block, pgoff_t first,
+			     pgoff_t last)
+{
+	struct page *page;
+	unsigned long at;
+
+	xa_for_each_range(&block->pages, at, page, first, last) {
+		xa_erase(&block->pages, at);
+		__free_page(page);
+		block->used--;
+		cond_resched();
+	}
+}
+
+static void block_release(struct kref *ref)
+{
+	struct sluice_block *block =
+		container_of(ref, struct sluice_block, ref);
+
+	block_drop_pages(block, 0, ULONG_MAX);
+	xa_destroy(&block->pages);
+	fput(block->file);
+	sluice_uncharge(block->user, SLUICE_RES_BYTES, PAGE_ALIGN(block->size));
+	sluice_user_put(block->user);
+	kfree(block);
+}
+
+void sluice_block_put(struct sluice_block *block)
+{
+	kref_put(&block->ref, block_release);
+}
+
+static struct sluice_block *block_new(struct sluice_user *user, u64 size,
+				      u64 limit)
+{
+	struct sluice_block *block;
+	int ret;
+
+	block = kzalloc(sizeof(*block), GFP_KERNEL_ACCOUNT);
+	if (!block)
+		return ERR_PTR(-ENOMEM);
+	ret = sluice_charge(user, SLUICE_RES_BYTES, PAGE_ALIGN(size));
+	if (ret)
+		goto free;
+	block->file = sluice_area_file(0);
+	if (IS_ERR(block->file)) {
+		ret = PTR_ERR(block->file);
+		goto uncharge;
+	}
+	kref_init(&block->ref);
+	xa_init_flags(&block->pages, XA_FLAGS_ACCOUNT);
+	block->user = sluice_user_hold(user);
+	block->size = size;
+	block->limit = limit;
+	return block;
+uncharge:
+	sluice_uncharge(user, SLUICE_RES_BYTES, PAGE_ALIGN(size));
+free:
+	kfree(block);
+	return ERR_PTR(ret);
+}
+
+void sluice_block_revoke(struct sluice_resource *resource, u64 start, u64 last)
+{
+	struct sluice_block *block = resource->block;
+	u64 end;
+
+	sluice_domain_assert(resource->space->domain);
+	if (!block || start >= block->limit)
+		return;
+	end = min(last, block->limit - 1) | ~PAGE_MASK;
+	start &= PAGE_MASK;
+	unmap_mapping_range(block->file->f_mapping, start, end - start + 1, 1);
+}
+
+/*
+ * Touching.
+ */
+static bool mode_reads(u8 mode)
+{
+	return mode > SLUICE_NL;
+}
+
+/* The domain's lock. */
+static bool view_permits(struct view *view, pgoff_t index, bool write)
+{
+	struct sluice_resource *resource;
+	u64 start = (u64)index << PAGE_SHIFT, last;
+
+	if (start >= view->block->size)
+		return false;
+	last = min(start + PAGE_SIZE, view->block->size) - 1;
+	resource = sluice_resource_find(view->space, &view->key);
+	return resource &&
+		sluice_grant_covers(view->holder, resource, start, last,
+				    write ? sluice_mode_writes : mode_reads);
+}
+
+/* Return: the page at @index, or @spare, which it then is. */
+static struct page *block_page(struct sluice_block *block, pgoff_t index,
+			       struct page **spare)
+{
+	struct page *page = xa_load(&block->pages, index);
+
+	if (page || !*spare)
+		return page;
+	if (xa_err(xa_store(&block->pages, index, *spare, GFP_KERNEL)))
+		return NULL;
+	page = *spare;
+	*spare = NULL;
+	block->used++;
+	return page;
+}
+
+static vm_fault_t view_insert(struct vm_area_struct *vma, struct view *view,
+			      unsigned long address, pgoff_t index, bool write,
+			      struct page **spare)
+{
+	vm_flags_t flags = write ? vma->vm_flags : vma->vm_flags & ~VM_WRITE;
+	struct page *page;
+
+	if (!view_permits(view, index, write))
+		return VM_FAULT_SIGBUS;
+	page = block_page(view->block, index, spare);
+	if (!page)
+		return VM_FAULT_OOM;
+	/* An entry that is there can be replaced, but not changed. */
+	if (write)
+		unmap_mapping_range(view->block->file->f_mapping,
+				    (loff_t)index << PAGE_SHIFT, PAGE_SIZE, 1);
+	return vmf_insert_pfn_prot(vma, address, page_to_pfn(page),
+				   vm_get_page_prot(flags));
+}
+
+static vm_fault_t view_touch(struct vm_fault *vmf, bool write)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct view_map *map = vma->vm_private_data;
+	struct sluice_domain *domain;
+	struct page *spare = NULL;
+	struct view *view;
+	vm_fault_t ret;
+
+	if (!map)
+		return VM_FAULT_SIGBUS;
+	view = map->file->private_data;
+	/* A guess, made without the lock, of whether one will be needed. */
+	if (!xa_load(&view->block->pages, vmf->pgoff)) {
+		spare = alloc_page(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT);
+		if (!spare)
+			return VM_FAULT_OOM;
+	}
+	domain = sluice_domain_lock(view->holder->domain);
+	ret = view_insert(vma, view, vmf->address & PAGE_MASK, vmf->pgoff,
+			  write, &spare);
+	sluice_domain_unlock(domain);
+	if (spare)
+		__free_page(spare);
+	return ret;
+}
+
+static vm_fault_t view_fault(struct vm_fault *vmf)
+{
+	return view_touch(vmf, vmf->flags & FAULT_FLAG_WRITE);
+}
+
+static vm_fault_t view_mkwrite(struct vm_fault *vmf)
+{
+	return view_touch(vmf, true);
+}
+
+static void view_map_open(struct vm_area_struct *vma)
+{
+	struct view_map *map = vma->vm_private_data;
+
+	if (map && map->mm == vma->vm_mm)
+		refcount_inc(&map->pieces);
+	else
+		vma->vm_private_data = NULL;
+}
+
+static void view_map_close(struct vm_area_struct *vma)
+{
+	struct view_map *map = vma->vm_private_data;
+
+	if (!map || !refcount_dec_and_test(&map->pieces))
+		return;
+	fput(map->file);
+	kfree(map);
+}
+
+static const struct vm_operations_struct view_vm_ops = {
+	.open = view_map_open,
+	.close = view_map_close,
+	.fault = view_fault,
+	.pfn_mkwrite = view_mkwrite,
+};
+
+static int view_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct view *view = file->private_data;
+	u64 bytes = vma->vm_end - vma->vm_start;
+	u64 limit = PAGE_ALIGN(view->block->limit);
+	unsigned long clear = VM_MAYEXEC;
+	struct view_map *map;
+
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
+		return -EINVAL;
+	if (vma->vm_pgoff > limit >> PAGE_SHIFT ||
+	    bytes > limit - ((u64)vma->vm_pgoff << PAGE_SHIFT))
+		return -ENXIO;
+	if (!(view->access & SLUICE_WRITE)) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		clear |= VM_MAYWRITE;
+	}
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+	if (!map)
+		return -ENOMEM;
+	refcount_set(&map->pieces, 1);
+	map->mm = vma->vm_mm;
+	map->file = get_file(file);
+	vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTCOPY | VM_DONTEXPAND |
+		     VM_DONTDUMP, clear);
+	vma_set_file(vma, view->block->file);
+	vma->vm_private_data = map;
+	vma->vm_ops = &view_vm_ops;
+	return 0;
+}
+
+/*
+ * Growing, shrinking, giving back.
+ */
+static int block_resize(struct sluice_block *block, u64 size)
+{
+	u64 old = PAGE_ALIGN(block->size), new = PAGE_ALIGN(size);
+	int ret = 0;
+
+	if (size > block->limit)
+		return -EFBIG;
+	if (new > old)
+		ret = sluice_charge(block->user, SLUICE_RES_BYTES, new - old);
+	if (ret)
+		return ret;
+	if (new < old) {
+		block_drop_pages(block, new >> PAGE_SHIFT, ULONG_MAX);
+		sluice_uncharge(block->user, SLUICE_RES_BYTES, old - new);
+	}
+	block->size = size;
+	return 0;
+}
+
+/* The domain's lock. What is revoked is only the caller's, who has it all. */
+static int view_resize(struct view *view, u64 size)
+{
+	struct sluice_resource *resource;
+	struct sluice_block *block = view->block;
+	u64 tail = size & ~PAGE_MASK;
+	struct page *page;
+
+	resource = sluice_resource_find(view->space, &view->key);
+	if (!resource || !sluice_grant_covers(view->holder, resource, 0,
+					      SLUICE_END,
+					      sluice_mode_exclusive) ||
+	    !sluice_grant_covers(view->holder, resource, 0, SLUICE_END,
+				 sluice_mode_writes))
+		return -EPERM;
+	sluice_block_revoke(resource, 0, SLUICE_END);
+	/* What comes back when it grows again has to be zero. */
+	page = size < block->size && tail ?
+		xa_load(&block->pages, size >> PAGE_SHIFT) : NULL;
+	if (page)
+		memset(page_address(page) + tail, 0, PAGE_SIZE - tail);
+	return block_resize(block, size);
+}
+
+static long view_size(struct sluice_call *call)
+{
+	struct view *view = call->file->private_data;
+	struct sluice_block_size *arg = &call->arg.block_size;
+	struct sluice_domain *domain;
+	long ret = 0;
+
+	domain = sluice_domain_lock(view->holder->domain);
+	if (arg->size)
+		ret = view_resize(view, arg->size);
+	arg->size = view->block->size;
+	arg->used = view->block->used << PAGE_SHIFT;
+	sluice_domain_unlock(domain);
+	return ret;
+}
+
+static long view_free(struct sluice_call *call)
+{
+	struct view *view = call->file->private_data;
+	u64 start = call->arg.block_free.start, last = call->arg.block_free.end;
+	struct sluice_resource *resource;
+	struct sluice_domain *domain;
+	u64 first, end;
+	long ret = -EPERM;
+
+	if (start > last)
+		return -EINVAL;
+	call->replied = true;	/* there is nothing to tell */
+	domain = sluice_domain_lock(view->holder->domain);
+	resource = sluice_resource_find(view->space, &view->key);
+	if (resource && sluice_grant_covers(view->holder, resource, start, last,
+					    sluice_mode_writes)) {
+		ret = 0;
+		last = min(last, PAGE_ALIGN(view->block->limit) - 1);
+		first = DIV_ROUND_UP_ULL(start, PAGE_SIZE);
+		end = (last + 1) >> PAGE_SHIFT;
+		if (first < end) {
+			sluice_block_revoke(resource, start, last);
+			block_drop_pages(view->block, first, end - 1);
+		}
+	}
+	sluice_domain_unlock(domain);
+	return ret;
+}
+
+/*
+ * Opening.
+ */
+static const struct sluice_ioctl view_ioctls[] = {
+	{ SLUICE_IOC_BLOCK_SIZE, view_size },
+	{ SLUICE_IOC_BLOCK_FREE, view_free },
+};
+
+static long view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return sluice_call_run(view_ioctls, ARRAY_SIZE(view_ioctls), file, cmd,
+			       arg);
+}
+
+static void view_put(struct view *view)
+{
+	if (view->block)
+		sluice_block_put(view->block);
+	sluice_holder_put(view->holder);
+	sluice_lockspace_put(view->space);
+	kfree(view);
+}
+
+static int view_release(struct inode *inode, struct file *file)
+{
+	view_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations view_fops = {
+	.owner = THIS_MODULE,
+	.release = view_release,
+	.mmap = view_mmap,
+	.unlocked_ioctl = view_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+/* The domain's lock. @spare and @block are NULL where they were used. */
+static int view_attach(struct view *view, struct sluice_block_open *open,
+		       struct sluice_resource **spare,
+		       struct sluice_block **block)
+{
+	bool create = open->flags & SLUICE_OPEN_CREATE;
+	struct sluice_resource *resource;
+
+	resource = sluice_resource_find(view->space, &view->key);
+	if (resource && resource->block && open->flags & SLUICE_OPEN_EXCL)
+		return -EEXIST;
+	if (!resource || !resource->block) {
+		if (!create)
+			return -ENOENT;
+		if (!(view->access & SLUICE_WRITE))
+			return -EACCES;
+		resource = sluice_resource_add(view->space, &view->key, NULL,
+					       spare);
+		if (IS_ERR(resource))
+			return PTR_ERR(resource);
+		resource->block = *block;
+		*block = NULL;
+		open->created = 1;
+	}
+	view->block = resource->block;
+	kref_get(&view->block->ref);
+	open->size = view->block->size;
+	open->limit = view->block->limit;
+	return 0;
+}
+
+/* What may have to be made is made first, with nothing locked. */
+static int view_find(struct view *view, struct sluice_block_open *open)
+{
+	struct sluice_user *user = view->holder->user;
+	struct sluice_resource *spare = NULL;
+	struct sluice_block *block = NULL;
+	struct sluice_domain *domain;
+	int ret = 0;
+
+	if (open->flags & SLUICE_OPEN_CREATE) {
+		spare = sluice_resource_new(user);
+		if (IS_ERR(spare))
+			return PTR_ERR(spare);
+		block = block_new(user, open->size, open->limit);
+		if (IS_ERR(block)) {
+			sluice_resource_free(spare);
+			return PTR_ERR(block);
+		}
+	}
+	sluice_domain_join(view->holder->domain, view->space->domain);
+	domain = sluice_domain_lock(view->holder->domain);
+	ret = view_attach(view, open, &spare, &block);
+	sluice_domain_unlock(domain);
+	sluice_resource_free(spare);
+	if (block)
+		sluice_block_put(block);
+	return ret;
+}
+
+static int open_check(struct sluice_block_open *open)
+{
+	bool create = open->flags & SLUICE_OPEN_CREATE;
+
+	open->created = 0;
+	if (open->flags & ~(SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL) ||
+	    (open->flags & SLUICE_OPEN_EXCL && !create) ||
+	    !open->key_len || open->key_len > SLUICE_KEY_MAX)
+		return -EINVAL;
+	if (!create)
+		return 0;
+	open->limit = open->limit ?: open->size;
+	if (!open->size || open->size > open->limit ||
+	    open->limit > sluice_pool_max())
+		return -EINVAL;
+	return 0;
+}
+
+long sluice_block_open(struct sluice_call *call)
+{
+	struct sluice_block_open *open = &call->arg.block;
+	struct view *view;
+	struct file *file;
+	int ret = open_check(open);
+
+	if (ret)
+		return ret;
+	view = kzalloc(sizeof(*view), GFP_KERNEL_ACCOUNT);
+	if (!view)
+		return -ENOMEM;
+	view->space = sluice_lockspace_fget(open->lockspace, &view->access);
+	if (IS_ERR(view->space)) {
+		ret = PTR_ERR(view->space);
+		kfree(view);
+		return ret;
+	}
+	view->holder = sluice_holder_get(call->file->private_data);
+	view->key.kind = SLUICE_KIND_NAME;
+	view->key.len = open->key_len;
+	memcpy(view->key.bytes, open->key, open->key_len);
+	ret = view_find(view, open);
+	if (ret) {
+		view_put(view);
+		return ret;
+	}
+	file = anon_inode_getfile("[sluice-block]", &view_fops, view, O_RDWR);
+	if (IS_ERR(file)) {
+		view_put(view);
+		return PTR_ERR(file);
+	}
+	return sluice_call_fd(call, file);
+}
