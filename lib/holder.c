@@ -163,18 +163,43 @@ int sluice_holder_lock(struct sluice_holder *holder, struct sluice_item *items,
 	return status_of(&lock);
 }
 
+/*
+ * A copy of @count items as they were taken. What only LOCK has a use for is
+ * left out, so that it is no error to hand in the very items.
+ */
+static int items_copy(struct sluice_item *copy, const void *items,
+		      size_t count, size_t size)
+{
+	size_t known = size < sizeof(*copy) ? size : sizeof(*copy);
+	const unsigned char *item;
+
+	memset(copy, 0, count * sizeof(*copy));
+	for (size_t i = 0; i < count; i++) {
+		item = (const unsigned char *)item_at(items, size, i);
+		for (size_t j = known; j < size; j++)
+			if (item[j])
+				return -E2BIG;
+		memcpy(&copy[i], item, known);
+		copy[i].flags = 0;
+	}
+	return 0;
+}
+
 static int items_call(const struct sluice_holder *holder, unsigned long request,
 		      const void *items, size_t count, size_t size,
 		      uint32_t flags)
 {
+	struct sluice_item copy[SLUICE_ITEMS_MAX];
 	struct sluice_items call = {
-		.items = (uintptr_t)items,
+		.items = (uintptr_t)copy,
 		.count = count,
-		.entry_size = size,
+		.entry_size = sizeof(*copy),
 		.flags = flags,
 	};
 	int err = items_check(items, count, size);
 
+	if (!err)
+		err = items_copy(copy, items, count, size);
 	return err ? err : holder_call(holder, request, &call);
 }
 
@@ -187,18 +212,14 @@ int sluice_holder_unlock(struct sluice_holder *holder,
 			 size_t size)
 {
 	struct sluice_item copy[SLUICE_ITEMS_MAX];
-	size_t known = size < sizeof(*copy) ? size : sizeof(*copy);
 	int err = items_check(items, count, size);
 
+	if (!err)
+		err = items_copy(copy, items, count, size);
 	if (err)
 		return err;
-	memset(copy, 0, count * sizeof(*copy));
-	for (size_t i = 0; i < count; i++) {
-		memcpy(&copy[i], item_at(items, size, i), known);
+	for (size_t i = 0; i < count; i++)
 		copy[i].mode = SLUICE_UNLOCKED;
-		copy[i].flags = 0;
-		copy[i].lease = 0;
-	}
 	return sluice_holder_downgrade(holder, copy, count, sizeof(*copy));
 }
 

@@ -214,6 +214,21 @@ mkfifo fifo
 sluice lock -n -s -f fifo -- true && sluice lock -n -f fifo -- true
 ok "a fifo blocks nobody"
 
+for kind in fcntl flock; do
+	hold one --$kind --file file; one=$holder
+	[ $kind = flock ] && { exits 1 flock -n file touch ran; status=$?; }
+	[ $kind = fcntl ] && { grep -qE " (OFDLCK|POSIX) +ADVISORY +WRITE .*:$(stat -c %i file) " /proc/locks; status=$?; }
+	[ $status = 0 ] && exits 1 sluice lock -n --file file -- touch ran
+	ok "--$kind takes the kernel's own lock, too"
+	release one $one
+done
+flock file sh -c 'echo >flocked; sleep 1' & pid=$!
+until_true test -e flocked
+exits 1 sluice lock -n --flock -f file -- touch ran && sluice lock -n -f file -- true &&
+	exits 1 sluice lock --timeout 0.2 --flock -f file -- touch ran && sluice lock --flock -f file -- true && ! kill -0 $pid 2>/dev/null
+ok "--flock waits for flock(1)"
+wait $pid
+
 [ ! -e ran ]
 ok "none of those that were not to be run was"
 

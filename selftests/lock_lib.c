@@ -278,6 +278,39 @@ TEST(files)
 	sluice_lockspace_close(space);
 }
 
+/* The very items that were taken may be handed to every other call. */
+TEST(with_the_kernels_own_locks)
+{
+	struct flock strangers = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct sluice_lockspace *space = space_new();
+	struct sluice_holder *holder = holder_new();
+	int fd = open("/tmp/lock_lib.file", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct sluice_item item;
+
+	ASSERT_LE(0, fd);
+	item = sluice_item_lease(sluice_item_fcntl(sluice_item_file(space, fd,
+						   SLUICE_EX)), NSEC_PER_SEC);
+	EXPECT_EQ(0, fcntl(fd, F_OFD_SETLK, &strangers));
+	EXPECT_EQ(-EAGAIN, try_one(holder, item));
+	strangers.l_type = F_UNLCK;
+	EXPECT_EQ(0, fcntl(fd, F_OFD_SETLK, &strangers));
+	strangers.l_type = F_WRLCK;
+	EXPECT_EQ(0, try_one(holder, item));
+	EXPECT_EQ(-1, fcntl(fd, F_OFD_SETLK, &strangers));
+	item.lease = 0;
+	EXPECT_EQ(0, sluice_holder_renew(holder, &item, 1, sizeof(item)));
+	EXPECT_EQ(0, sluice_holder_recover(holder, &item, 1, sizeof(item),
+					   SLUICE_RECOVER_CONSISTENT));
+	EXPECT_EQ(0, sluice_holder_downgrade(holder, &item, 1, sizeof(item)));
+	EXPECT_EQ(-1, fcntl(fd, F_OFD_SETLK, &strangers));
+	EXPECT_EQ(0, sluice_holder_unlock(holder, &item, 1, sizeof(item)));
+	EXPECT_EQ(0, fcntl(fd, F_OFD_SETLK, &strangers));
+	close(fd);
+	unlink("/tmp/lock_lib.file");
+	sluice_holder_close(holder);
+	sluice_lockspace_close(space);
+}
+
 /* Owners that die, and those that do not. */
 
 TEST(a_thread_that_ends_has_died)

@@ -25,6 +25,8 @@ enum {
 	KEY_ANY,
 	KEY_CONSISTENT,
 	KEY_REPAIR,
+	KEY_FCNTL,
+	KEY_FLOCK,
 	KEY_LOCKSPACE_MODE,
 	KEY_LOCKSPACE_GROUP,
 };
@@ -36,6 +38,10 @@ static const struct argp_option options[] = {
 	  "nl, cr, cw, pr (--shared), up, pw or ex (--exclusive)" },
 	{ "file", KEY_FILE, "FILE", 0,
 	  "lock this file or directory; made if there is none" },
+	{ "fcntl", KEY_FCNTL, NULL, 0,
+	  "take the kernel's own lock on files, too: for programs that use fcntl()" },
+	{ "flock", KEY_FLOCK, NULL, 0,
+	  "likewise, for programs that use flock(), as flock(1) does" },
 	{ "range", KEY_RANGE, "START-[END]", 0, "only these bytes, both included" },
 	{ "any", KEY_ANY, NULL, 0, "the first that is free instead of all" },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "give up after so long" },
@@ -115,6 +121,23 @@ static void parse_argument(struct lock *lock, char *arg, struct argp_state *stat
 	state->next = state->argc;
 }
 
+/* What the kernel's own locks can be. */
+static void check_backing(const struct argp_state *state, const struct lock *lock)
+{
+	bool whole = !lock->start && lock->end == SLUICE_END, files = false;
+
+	if (!lock->backing)
+		return;
+	for (unsigned int i = 0; i < lock->count; i++)
+		files |= lock->is_file[i];
+	if (!files)
+		argp_error(state, "--fcntl and --flock need --file");
+	if (lock->mode < SLUICE_PR)
+		argp_error(state, "--fcntl and --flock need mode pr, up, pw or ex");
+	if (lock->backing & SLUICE_ITEM_FLOCK && !whole)
+		argp_error(state, "--flock is for whole files");
+}
+
 static void check_arguments(const struct argp_state *state, const struct lock *lock)
 {
 	if (!lock->count)
@@ -123,6 +146,7 @@ static void check_arguments(const struct argp_state *state, const struct lock *l
 		argp_error(state, "a command is needed, after --");
 	if (lock->consistent && !is_owners(lock->mode))
 		argp_error(state, "--consistent needs an exclusive mode");
+	check_backing(state, lock);
 }
 
 static error_t parse_lockspace(int key, char *arg, struct argp_state *state)
@@ -196,6 +220,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_RANGE:
 		parse_range(state, lock, arg);
+		return 0;
+	case KEY_FCNTL:
+		lock->backing |= SLUICE_ITEM_FCNTL;
+		return 0;
+	case KEY_FLOCK:
+		lock->backing |= SLUICE_ITEM_FLOCK;
 		return 0;
 	case KEY_CONSISTENT:
 		lock->consistent = true;

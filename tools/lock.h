@@ -104,6 +104,7 @@ char *comm_text(const uint8_t *comm, char *buf);
  * @mode: enum sluice_mode
  * @start: of the range
  * @end: of the range
+ * @backing: SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK of files
  * @conflict: exit status after giving up
  * @verbose: tell more
  * @consistent: declare it so
@@ -124,6 +125,7 @@ struct lock {
 	int64_t timeout;
 	uint32_t mode;
 	uint64_t start, end;
+	uint32_t backing;
 	int conflict;
 	bool verbose, consistent, repair;
 	char *names[SLUICE_ITEMS_MAX];

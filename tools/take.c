@@ -38,6 +38,7 @@ int build_item(struct lock *lock, unsigned int i)
 		if (fd < 0)
 			return -1;
 		*item = sluice_item_file(lock->lockspace, fd, lock->mode);
+		item->flags |= lock->backing;
 	} else {
 		*item = sluice_item_name(lock->lockspace, lock->names[i], lock->mode);
 	}

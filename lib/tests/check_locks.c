@@ -294,6 +294,9 @@ START_TEST(building)
 	ck_assert_uint_eq(item.end, 9);
 	ck_assert_uint_eq(item.lease, 1000);
 	ck_assert_uint_eq(item.flags, SLUICE_ITEM_REPAIR);
+	item = sluice_item_flock(sluice_item_fcntl(item));
+	ck_assert_uint_eq(item.flags, SLUICE_ITEM_REPAIR | SLUICE_ITEM_FCNTL |
+				      SLUICE_ITEM_FLOCK);
 	item = sluice_item_file(lockspace, 42, SLUICE_EX);
 	ck_assert_uint_eq(item.kind, SLUICE_KIND_FILE);
 	ck_assert_int_eq(item.fd, 42);
@@ -448,7 +451,12 @@ START_TEST(unlocking)
 	ck_assert_int_eq(sluice_holder_downgrade(holder, &items[0].known, 2,
 						 sizeof(*items)), 0);
 	ck_assert_uint_eq(fake_locks.items[1].mode, SLUICE_PR);
-	ck_assert_uint_eq(acted->entry_size, sizeof(*items));
+	ck_assert_uint_eq(fake_locks.items[1].flags, 0);
+	items[1].unknown[2] = 1;
+	ck_assert_int_eq(sluice_holder_unlock(holder, &items[0].known, 2,
+					      sizeof(*items)), -E2BIG);
+	ck_assert_int_eq(sluice_holder_downgrade(holder, &items[0].known, 2,
+						 sizeof(*items)), -E2BIG);
 	ck_assert_int_eq(sluice_holder_unlock_all(holder), 0);
 	ck_assert_uint_eq(acted->flags, SLUICE_UNLOCK_ALL);
 	ck_assert_uint_eq(acted->count | acted->items, 0);
@@ -457,7 +465,8 @@ END_TEST
 
 START_TEST(recovering)
 {
-	struct sluice_item item = sluice_item_name(lockspace, "a", SLUICE_EX);
+	struct sluice_item item = sluice_item_lease(sluice_item_flock(
+		sluice_item_file(lockspace, 5, SLUICE_EX)), 77);
 
 	ck_assert_int_eq(sluice_holder_recover(holder, &item, 1, sizeof(item),
 					       SLUICE_RECOVER_LOST), 0);
@@ -465,6 +474,9 @@ START_TEST(recovering)
 	ck_assert_int_eq(sluice_holder_renew(holder, &item, 1, sizeof(item)),
 			 0);
 	ck_assert_uint_eq(fake_locks.acted.flags, 0);
+	ck_assert_uint_eq(fake_locks.items[0].flags, 0);
+	ck_assert_uint_eq(fake_locks.items[0].lease, 77);
+	ck_assert_uint_eq(item.flags, SLUICE_ITEM_FLOCK);
 	ck_assert_uint_eq(fake_locks.calls[1], (unsigned int)SLUICE_IOC_RENEW);
 	fake_locks.error = -ESTALE;
 	ck_assert_int_eq(sluice_holder_renew(holder, &item, 1, sizeof(item)),

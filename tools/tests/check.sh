@@ -97,6 +97,9 @@ check_usage() {
 	usage "--mode: must be nl, cr" lock --mode 7 a -- true
 	usage "--consistent needs" lock --shared --consistent a -- true
 	usage "--consistent needs" lock --mode up --consistent a -- true
+	usage "--fcntl and --flock need --file" lock --fcntl a -- true
+	usage "need mode pr" lock --flock --mode cw --file /tmp/a -- true
+	usage "--flock is for whole files" lock --flock --range 1- --file /tmp/a -- true
 	usage "--range: must be" lock --range 5 a -- true
 	usage "--range: not a number" lock --range=-5 a -- true
 	usage "--range: not a number" lock --range 5-x a -- true

@@ -361,6 +361,35 @@ static inline struct sluice_item sluice_item_repair(struct sluice_item item)
 	return item;
 }
 
+/**
+ * sluice_item_fcntl() - the same item, and the kernel's own lock along with it
+ * @item: of a regular file or directory; in PR, UP, PW or EX
+ *
+ * Keeps out, and waits for, programs that lock the file with fcntl(), be it by
+ * process or by open file description.
+ *
+ * Return: the item.
+ */
+static inline struct sluice_item sluice_item_fcntl(struct sluice_item item)
+{
+	item.flags |= SLUICE_ITEM_FCNTL;
+	return item;
+}
+
+/**
+ * sluice_item_flock() - the same item, and the kernel's own lock along with it
+ * @item: of a whole regular file or directory; in PR, UP, PW or EX
+ *
+ * Keeps out, and waits for, programs that lock the file with flock().
+ *
+ * Return: the item.
+ */
+static inline struct sluice_item sluice_item_flock(struct sluice_item item)
+{
+	item.flags |= SLUICE_ITEM_FLOCK;
+	return item;
+}
+
 /* Holders ------------------------------------------------------------------- */
 
 /**
@@ -473,7 +502,9 @@ uint64_t sluice_holder_id(const struct sluice_holder *holder);
  * declared so; -EACCES: no right to that mode; -EBUSY: a request is waiting;
  * -EINVAL: items are nonsense, or overlap; -EBADF: a lockspace or file is not
  * open, or not for that mode; -EOWNERDEAD: the process that made the holder has
- * ended; -ENOMEM; -EDQUOT; -ECHILD.
+ * ended; -EOPNOTSUPP: sluice_item_fcntl() or sluice_item_flock() with
+ * SLUICE_LOCK_ASYNC, or the latter to convert from PR or UP to PW or EX;
+ * -ENOMEM; -EDQUOT; -ECHILD; and what the file system says.
  */
 SLUICE_MUST_CHECK
 int sluice_holder_lock(struct sluice_holder *holder, struct sluice_item *items,
@@ -490,8 +521,9 @@ int sluice_holder_lock(struct sluice_holder *holder, struct sluice_item *items,
  *
  * What it does not have of them is left aside. Never waits.
  *
- * Return: 0; -EINVAL, -EBADF: items are nonsense; -ENOMEM: a range cannot be
- * split, nothing is changed; -ECHILD.
+ * Return: 0; -EINVAL, -EBADF: items are nonsense; -ENOMEM, -EDQUOT: a range
+ * cannot be split, nothing is changed; -E2BIG: items this library does not know;
+ * -ECHILD.
  */
 int sluice_holder_unlock(struct sluice_holder *holder,
 			 const struct sluice_item *items, size_t count,
@@ -555,12 +587,13 @@ int sluice_holder_next_event(struct sluice_holder *holder,
 /**
  * sluice_holder_renew() - count leases from now
  * @holder: as made
- * @items: that it has; @lease says how long
+ * @items: that it has; @lease says how long. What has been taken as one is
+ *	renewed as one
  * @count: 1 to SLUICE_ITEMS_MAX
  * @size: sizeof(*@items)
  *
  * Return: 0; -ESTALE: some of it has been taken back, nothing is renewed;
- * -EINVAL; -EBADF; -ENOMEM; -ECHILD.
+ * -EINVAL; -EBADF; -E2BIG; -ENOMEM; -ECHILD.
  */
 int sluice_holder_renew(struct sluice_holder *holder,
 			const struct sluice_item *items, size_t count,
@@ -577,7 +610,7 @@ int sluice_holder_renew(struct sluice_holder *holder,
  *	-ENOTRECOVERABLE from now on
  *
  * Return: 0; -EPERM: it does not have all of it CW, PW or EX; -EINVAL; -EBADF;
- * -ENOMEM; -ECHILD.
+ * -E2BIG; -ENOMEM; -EDQUOT; -ECHILD.
  */
 int sluice_holder_recover(struct sluice_holder *holder,
 			  const struct sluice_item *items, size_t count,
@@ -589,9 +622,9 @@ int sluice_holder_recover(struct sluice_holder *holder,
  * @item: of the resource; range and mode are not looked at
  * @value: out: SLUICE_VALUE_SIZE bytes, zero at first
  *
- * Return: 0; SLUICE_OWNER_DIED: read, but somebody who had it CW, PW or EX died
- * since it was set; -EPERM: the holder does not have it; -EINVAL; -EBADF;
- * -ECHILD.
+ * Return: 0; greater than 0: read, but some of the resource has these @status
+ * bits: SLUICE_OWNER_DIED, SLUICE_UNRECOVERABLE; -EPERM: the holder does not
+ * have it; -EINVAL; -EBADF; -ECHILD.
  */
 int sluice_holder_value_get(struct sluice_holder *holder,
 			    const struct sluice_item *item, void *value);
