@@ -3,7 +3,7 @@
 #
 # sluice lock, locks and deadlocks as people use them. TAP.
 #
-# needs: sluice crosswise script
+# needs: sluice crosswise script flock
 # timeout: 240
 #
 # shellcheck disable=SC2016,SC2086,SC2317
