@@ -18,8 +18,8 @@
  * Locks: holder->backing_lock, outside the domain's.
  */
 #include <linux/cred.h>
-#include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -35,6 +35,9 @@
 /* How long to wait between two tries, in milliseconds. */
 #define WAIT_FIRST	1U
 #define WAIT_MOST	128U
+
+/* How long a cancelled request may go on waiting for a stranger. */
+#define CANCEL_SLICE	(50 * NSEC_PER_MSEC)
 
 static struct sluice_backing *backing_find(struct sluice_holder *holder,
 					   const struct sluice_lockspace *space,
@@ -239,12 +242,26 @@ static ktime_t time_left(s64 deadline)
 		ktime_sub(deadline, ktime_get());
 }
 
+/* Return: whether the wait is over, and why. */
+static bool wait_over(struct sluice_holder *holder, s64 deadline, int *why)
+{
+	if (READ_ONCE(holder->request.cancelled))
+		*why = -ECANCELED;
+	else if (READ_ONCE(holder->dead))
+		*why = -EOWNERDEAD;
+	else if (signal_pending(current))
+		*why = -ERESTARTSYS;
+	else if (time_left(deadline) <= 0)
+		*why = -ETIMEDOUT;
+	return *why;
+}
+
 /* As do_lock_file_wait() of fs/locks.c, but with a deadline. */
 static int wait_local(struct sluice_want *want, s64 deadline)
 {
 	struct file *file = want->backing->file;
 	struct file_lock lock;
-	int ret;
+	int ret, why = 0;
 
 	lock_init(&lock, file, backing_type(want->mode),
 		  FL_POSIX | FL_OFDLCK | FL_SLEEP, want->start, want->last);
@@ -252,31 +269,36 @@ static int wait_local(struct sluice_want *want, s64 deadline)
 		ret = posix_lock_file(file, &lock, NULL);
 		if (ret != FILE_LOCK_DEFERRED)
 			break;
-		ret = wait_event_interruptible_hrtimeout(
-			sluice_flc(&lock, wait),
-			list_empty(&sluice_flc(&lock, blocked_member)),
-			max_t(ktime_t, time_left(deadline), 1));
-		if (ret)
+		while (!list_empty(&sluice_flc(&lock, blocked_member)) &&
+		       !wait_over(want->holder, deadline, &why))
+			wait_event_interruptible_hrtimeout(
+				sluice_flc(&lock, wait),
+				list_empty(&sluice_flc(&lock, blocked_member)),
+				clamp_t(s64, time_left(deadline), 1,
+					CANCEL_SLICE));
+		if (why)
 			break;
 	}
 	locks_delete_block(&lock);
 	locks_release_private(&lock);
-	return ret == -ETIME ? -ETIMEDOUT : ret;
+	return why ?: ret;
 }
 
-int sluice_backing_wait(struct sluice_want *want, s64 deadline, u32 round)
+int sluice_backing_wait(struct sluice_holder *holder, struct sluice_want *want,
+			s64 deadline, u32 round)
 {
-	u32 ms = min(WAIT_FIRST << min(round, 16U), WAIT_MOST);
-	ktime_t left;
+	u64 most = min(WAIT_FIRST << min(round, 16U), WAIT_MOST) * NSEC_PER_MSEC;
+	ktime_t slice;
+	int why = 0;
 
 	if (want && want->backed == SLUICE_ITEM_FCNTL &&
 	    !want->backing->file->f_op->lock)
 		return wait_local(want, deadline);
-	left = time_left(deadline);
-	if (left <= 0)
-		return -ETIMEDOUT;
-	msleep_interruptible(min_t(u64, ms, div_u64(left, NSEC_PER_MSEC) + 1));
-	return signal_pending(current) ? -ERESTARTSYS : 0;
+	slice = clamp_t(s64, time_left(deadline), 1, most);
+	set_current_state(TASK_INTERRUPTIBLE);
+	schedule_hrtimeout(&slice, HRTIMER_MODE_REL);
+	wait_over(holder, deadline, &why);
+	return why;
 }
 
 /*

@@ -53,13 +53,16 @@ int sluice_backing_try(struct sluice_want *want);
 
 /**
  * sluice_backing_wait - wait until sluice_backing_try() is worth while
+ * @holder: whose
  * @want: granted; NULL if it was given back
  * @deadline: monotonic nanoseconds
  * @round: how often this was done before
  *
- * Return: 0, -ERESTARTSYS, -ETIMEDOUT, or an error of the file system's.
+ * Return: 0, -ERESTARTSYS, -ETIMEDOUT, -ECANCELED, -EOWNERDEAD, or an error of
+ * the file system's.
  */
-int sluice_backing_wait(struct sluice_want *want, s64 deadline, u32 round);
+int sluice_backing_wait(struct sluice_holder *holder, struct sluice_want *want,
+			s64 deadline, u32 round);
 
 /**
  * sluice_backing_sync - have the kernel's locks follow what the holder has

@@ -87,10 +87,10 @@ static void graph_add(struct graph *graph, struct sluice_request *request)
 	}
 }
 
-/* Return: whether nobody stands in the way who is not live. */
+/* Return: whether it can be had and nobody stands in the way who is not live. */
 static bool want_look(struct graph *graph, struct sluice_want *want)
 {
-	if (want->watched)
+	if (want->watched || sluice_want_lost(want))
 		return false;
 	want->watched = sluice_want_blocker(want, node_live, graph->mark);
 	if (!want->watched)
@@ -352,6 +352,25 @@ static struct sluice_want *graph_queued(struct graph *graph,
 	return NULL;
 }
 
+/*
+ * Nobody waits for a holder that has nothing and is the last in its queues. Most
+ * who have to wait are, and then the length of a queue does not matter.
+ */
+static bool request_alone(struct sluice_request *request)
+{
+	struct sluice_want *want;
+	u32 i;
+
+	if (sluice_request_holder(request)->held_count)
+		return false;
+	for (i = 0; i < request->count; i++) {
+		want = &request->wants[i];
+		if (!list_is_last(&want->queued, &want->resource->waiters))
+			return false;
+	}
+	return true;
+}
+
 void sluice_deadlock_resolve(struct sluice_request *request)
 {
 	struct sluice_want *want;
@@ -359,6 +378,8 @@ void sluice_deadlock_resolve(struct sluice_request *request)
 	LIST_HEAD(dirty);
 
 	sluice_domain_assert(sluice_request_holder(request)->domain);
+	if (request_alone(request))
+		return;
 	/* Each turn somebody waits no more, or queues no more. */
 	while (sluice_request_waits(request) &&
 	       graph_stuck(&graph, request, false)) {

@@ -205,6 +205,17 @@ void sluice_grant_publish(struct sluice_grant *grant)
 		grant_hold(grant);
 }
 
+/* What others were seen waiting for is no longer news. */
+static void grant_unnotice(struct sluice_grant *grant)
+{
+	struct sluice_holder *holder = grant->holder;
+
+	grant->wanted = SLUICE_UNLOCKED;
+	list_del_init(&grant->news);
+	if (list_empty(&holder->notices))
+		WRITE_ONCE(holder->news, holder->news & ~SLUICE_NEWS_NOTICE);
+}
+
 void sluice_grant_withdraw(struct sluice_grant *grant)
 {
 	sluice_domain_assert(grant->holder->domain);
@@ -213,7 +224,7 @@ void sluice_grant_withdraw(struct sluice_grant *grant)
 		held_remove(grant);
 		sluice_block_revoke(grant->resource, grant->start, grant->last);
 	}
-	list_del_init(&grant->news);
+	grant_unnotice(grant);
 	list_del_init(&grant->leased);
 	grant->fresh = false;
 }
@@ -265,8 +276,7 @@ static void grant_change(struct sluice_grant *grant, u8 mode)
 {
 	grant_remove(grant);
 	grant->mode = mode;
-	grant->wanted = SLUICE_UNLOCKED;
-	list_del_init(&grant->news);
+	grant_unnotice(grant);
 	grant_insert(grant);
 }
 

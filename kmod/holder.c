@@ -222,7 +222,7 @@ static void holder_die(struct sluice_holder *holder)
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	LIST_HEAD(dirty);
 
-	holder->dead = true;
+	WRITE_ONCE(holder->dead, true);
 	if (sluice_request_waits(request)) {
 		sluice_request_fail(request, -EOWNERDEAD, &dirty);
 		sluice_request_pass(&dirty);
@@ -316,7 +316,8 @@ static void holder_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "sluice-holder:\t%llu\n", holder->id);
 	seq_printf(m, "sluice-held:\t%llu\n", READ_ONCE(holder->held_count));
 	seq_printf(m, "sluice-waits:\t%u\n",
-		   READ_ONCE(holder->request.state) == SLUICE_REQUEST_WAITING);
+		   READ_ONCE(holder->request.state) == SLUICE_REQUEST_WAITING ||
+		   READ_ONCE(holder->request.stranger));
 }
 
 static long holder_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

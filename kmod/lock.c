@@ -185,7 +185,7 @@ static int item_find(struct sluice_want *want, const struct sluice_item *item,
 		return -EACCES;
 	if (lock && item->kind == SLUICE_KIND_FILE)
 		return item_find_file(want, item);
-	if (item->flags & ITEM_BACKED)
+	if (lock && item->flags & ITEM_BACKED)
 		return -EINVAL;
 	return find_key(&want->key, item->kind, item->key, item->key_len,
 			item->fd);
@@ -295,12 +295,8 @@ static int lock_prepare(struct items *items, const struct sluice_lock *lock)
 
 	if (!(lock->flags & SLUICE_LOCK_ANY) && !wants_apart(items))
 		return -EINVAL;
-	for (i = 0; i < items->count && !ret; i++) {
-		items->backed |= items->wants[i].backed;
+	for (i = 0; i < items->count && !ret; i++)
 		ret = sluice_want_prepare(&items->wants[i]);
-	}
-	if (items->backed && lock->flags & SLUICE_LOCK_ASYNC)
-		return -EOPNOTSUPP;
 	return ret;
 }
 
@@ -359,6 +355,7 @@ static int lock_start(struct sluice_holder *holder, const struct items *items,
 	request->priority = lock->priority;
 	request->deadline = lock->deadline;
 	request->error = 0;
+	request->cancelled = false;
 	if (!holder->dead)
 		ret = sluice_request_start(request);
 	sluice_domain_unlock(domain);
@@ -411,6 +408,7 @@ static int backings_try(const struct sluice_request *request,
 	return ret;
 }
 
+/* What it has without the kernel's own lock now, it may have had with it. */
 static void backings_sync(struct sluice_holder *holder,
 			  const struct items *items)
 {
@@ -419,43 +417,61 @@ static void backings_sync(struct sluice_holder *holder,
 
 	for (i = 0; i < items->count; i++) {
 		want = &items->wants[i];
-		if (want->backed)
-			sluice_backing_sync(holder, want->space, &want->key,
-					    want->start, want->last);
+		sluice_backing_sync(holder, want->space, &want->key,
+				    want->start, want->last);
 	}
+}
+
+/* Nobody else adds to the list while a request is being made. */
+static void backings_follow(struct sluice_holder *holder,
+			    const struct items *items)
+{
+	if (list_empty_careful(&holder->backings))
+		return;
+	mutex_lock(&holder->backing_lock);
+	backings_sync(holder, items);
+	mutex_unlock(&holder->backing_lock);
+}
+
+static void request_set_stranger(struct sluice_holder *holder, bool stranger)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+
+	holder->request.stranger = stranger;
+	sluice_domain_unlock(domain);
 }
 
 /*
  * What is the only one waits for strangers with our grant in hand: those behind
  * it in our queue would have to wait for them, too. Where there are several,
- * all is given back first, so that nothing is held while waiting.
+ * all is given back first, so that nothing is held while waiting. Return: with
+ * -EAGAIN, @stuck is what a stranger has.
  */
-static int lock_backed(struct sluice_call *call, struct items *items, u32 round)
+static int lock_backed(struct sluice_call *call, struct items *items,
+		       struct sluice_want **stuck)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_lock *lock = &call->arg.lock;
-	bool alone = items->count == 1;
-	struct sluice_want *stuck;
-	int ret, why;
+	bool wait = items->count == 1 && !(lock->flags & SLUICE_LOCK_TRY);
+	u32 round = 0;
+	int ret;
 
-	for (;;) {
-		mutex_lock(&holder->backing_lock);
-		ret = backings_try(&holder->request, &stuck);
-		if (ret != -EAGAIN || !alone || lock->flags & SLUICE_LOCK_TRY)
-			break;
+	mutex_lock(&holder->backing_lock);
+	ret = backings_try(&holder->request, stuck);
+	while (ret == -EAGAIN && wait) {
 		mutex_unlock(&holder->backing_lock);
-		why = sluice_backing_wait(stuck, lock->deadline, round++);
-		if (why) {
-			mutex_lock(&holder->backing_lock);
-			ret = why;
-			break;
-		}
+		request_set_stranger(holder, true);
+		ret = sluice_backing_wait(holder, *stuck, lock->deadline,
+					  round++);
+		request_set_stranger(holder, false);
+		mutex_lock(&holder->backing_lock);
+		if (!ret)
+			ret = backings_try(&holder->request, stuck);
 	}
 	if (!ret)
 		ret = lock_tell(call, items);
 	ret = lock_finish(holder, ret);
-	if (ret)
-		backings_sync(holder, items);
+	backings_sync(holder, items);
 	mutex_unlock(&holder->backing_lock);
 	return ret;
 }
@@ -476,29 +492,85 @@ static int lock_grant(struct sluice_holder *holder, struct items *items,
 	return ret;
 }
 
-static long lock_items(struct sluice_call *call, struct items *items)
+static int lock_plain(struct sluice_call *call, struct items *items)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	int ret = lock_prepare(items, &call->arg.lock);
+
+	if (ret)
+		return ret;
+	ret = lock_grant(holder, items, &call->arg.lock);
+	if (ret == -EINPROGRESS)
+		return ret;
+	ret = lock_finish(holder, ret ?: lock_tell(call, items));
+	backings_follow(holder, items);
+	return ret;
+}
+
+/* Wait a little for strangers, with nothing in hand. */
+static int strangers_wait(struct sluice_holder *holder, struct items *items,
+			  s64 deadline, u32 round)
+{
+	int ret;
+	u32 i;
+
+	for (i = 0; i < items->count; i++)
+		items->wants[i].strange = false;
+	request_set_stranger(holder, true);
+	ret = sluice_backing_wait(holder, NULL, deadline, round);
+	request_set_stranger(holder, false);
+	return ret;
+}
+
+/*
+ * With the kernel's own locks. A choice is made again and again while strangers
+ * have some of it, for a place in our queues would not tell when they let go.
+ */
+static int lock_strange(struct sluice_call *call, struct items *items)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_lock *lock = &call->arg.lock;
-	u32 round;
+	struct sluice_lock attempt = *lock;
+	bool any = lock->flags & SLUICE_LOCK_ANY;
+	struct sluice_want *stuck;
+	u32 round = 0;
 	int ret;
 
-	for (round = 0;; round++) {
+	if (any)
+		attempt.flags |= SLUICE_LOCK_TRY;
+	for (;;) {
 		ret = lock_prepare(items, lock);
 		if (ret)
 			return ret;
-		ret = lock_grant(holder, items, lock);
-		if (ret == -EINPROGRESS)
-			return ret;
-		if (ret || !items->backed)
-			return lock_finish(holder, ret ?: lock_tell(call, items));
-		ret = lock_backed(call, items, round);
+		ret = lock_grant(holder, items, &attempt);
+		if (!ret) {
+			ret = lock_backed(call, items, &stuck);
+			if (ret == -EAGAIN && any) {
+				stuck->strange = true;
+				continue;
+			}
+		} else {
+			lock_finish(holder, ret);
+		}
 		if (ret != -EAGAIN || lock->flags & SLUICE_LOCK_TRY)
 			return ret;
-		ret = sluice_backing_wait(NULL, lock->deadline, round);
+		ret = strangers_wait(holder, items, lock->deadline, round++);
 		if (ret)
 			return ret;
 	}
+}
+
+static long lock_items(struct sluice_call *call, struct items *items)
+{
+	u32 i;
+
+	for (i = 0; i < items->count; i++)
+		items->backed |= items->wants[i].backed;
+	if (!items->backed)
+		return lock_plain(call, items);
+	if (call->arg.lock.flags & SLUICE_LOCK_ASYNC)
+		return -EOPNOTSUPP;
+	return lock_strange(call, items);
 }
 
 static long lock_lock(struct sluice_call *call)
@@ -549,6 +621,9 @@ static long lock_cancel(struct sluice_call *call)
 	if (sluice_request_waits(request)) {
 		sluice_request_fail(request, -ECANCELED, &dirty);
 		sluice_request_pass(&dirty);
+		ret = 0;
+	} else if (request->stranger) {
+		WRITE_ONCE(request->cancelled, true);
 		ret = 0;
 	}
 	sluice_domain_unlock(domain);
@@ -640,24 +715,6 @@ unlock:
 	return ret;
 }
 
-static void unlock_backings(struct sluice_holder *holder,
-			    const struct items *items)
-{
-	struct sluice_want *want;
-	u32 i;
-
-	/* One that is just being made is synchronised by who makes it. */
-	if (list_empty_careful(&holder->backings))
-		return;
-	mutex_lock(&holder->backing_lock);
-	for (i = 0; i < items->count; i++) {
-		want = &items->wants[i];
-		sluice_backing_sync(holder, want->space, &want->key,
-				    want->start, want->last);
-	}
-	mutex_unlock(&holder->backing_lock);
-}
-
 static long lock_unlock(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
@@ -686,7 +743,7 @@ static long lock_unlock(struct sluice_call *call)
 			ret = unlock_try(holder, &items, true);
 	}
 	if (!ret)
-		unlock_backings(holder, &items);
+		backings_follow(holder, &items);
 	items_free(&items);
 	return ret;
 }
@@ -784,6 +841,8 @@ static long lock_recover(struct sluice_call *call)
 		recover_do(&items.wants[i], arg->flags == SLUICE_RECOVER_LOST,
 			   &dirty);
 	sluice_request_pass(&dirty);
+	for (i = 0; i < items.count && !ret; i++)
+		sluice_request_lost(want_resource(&items.wants[i]));
 	sluice_domain_unlock(domain);
 	items_free(&items);
 	return ret;

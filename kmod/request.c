@@ -77,10 +77,9 @@ int sluice_want_prepare(struct sluice_want *want)
 	want->jumps = false;
 	want->noticed = 0;
 	want->passed = 0;
+	/* Who is at his limit may still have what there is. */
 	if (!want->spare)
 		want->spare = sluice_resource_new(want->holder->user);
-	if (IS_ERR(want->spare))
-		return PTR_ERR(want->spare);
 	return want_prepare_grant(want);
 }
 
@@ -202,7 +201,7 @@ static bool want_stands_ahead(const struct sluice_want *ahead,
 			      const struct sluice_want *want)
 {
 	if (want->jumps || ahead->holder == want->holder ||
-	    !wants_conflict(ahead, want))
+	    !wants_conflict(ahead, want) || sluice_want_lost(ahead))
 		return false;
 	return !want->converter ||
 		!sluice_grant_blocks(want->holder, want->resource, ahead->mode,
@@ -276,10 +275,9 @@ sluice_want_blocker(struct sluice_want *want,
 	return holder;
 }
 
-/* Nobody shall have it, but to repair it. */
-static bool want_lost(const struct sluice_want *want)
+bool sluice_want_lost(const struct sluice_want *want)
 {
-	return !want->repair && want->mode != SLUICE_NL &&
+	return !list_empty(&want->resource->died) && !want->repair && want->mode != SLUICE_NL &&
 		sluice_resource_status(want->resource, want->start,
 				       want->last) & SLUICE_UNRECOVERABLE;
 }
@@ -291,7 +289,7 @@ static bool request_lost(const struct sluice_request *request)
 	u32 i;
 
 	for (i = 0; i < request->count; i++)
-		if (want_lost(&request->wants[i]) != any)
+		if (sluice_want_lost(&request->wants[i]) != any)
 			return !any;
 	return any;
 }
@@ -305,7 +303,8 @@ static bool request_grantable(struct sluice_request *request, u32 *index)
 	for (i = 0; i < request->count; i++) {
 		want = &request->wants[i];
 		sluice_want_rewind(want);
-		blocked = want_lost(want) || sluice_want_blocker(want, NULL, 0);
+		blocked = want->strange || sluice_want_lost(want) ||
+			sluice_want_blocker(want, NULL, 0);
 		*index = i;
 		if (blocked != any)
 			return any;
@@ -525,6 +524,29 @@ void sluice_request_pass(struct list_head *dirty)
 		resource_pass(resource, dirty);
 		sluice_resource_settle(resource);
 	}
+}
+
+static struct sluice_request *
+waiter_stuck(struct sluice_resource *resource)
+{
+	struct sluice_want *want;
+
+	list_for_each_entry(want, &resource->waiters, queued) {
+		if (sluice_request_any(&want->holder->request) &&
+		    sluice_deadlock_stuck(&want->holder->request))
+			return &want->holder->request;
+		cond_resched();
+	}
+	return NULL;
+}
+
+void sluice_request_lost(struct sluice_resource *resource)
+{
+	struct sluice_request *request;
+
+	/* Each turn somebody waits no more, or queues no more. */
+	while ((request = waiter_stuck(resource)))
+		sluice_deadlock_resolve(request);
 }
 
 /* It cannot be granted now; @index is where that was seen. */

@@ -29,7 +29,7 @@ struct sluice_lockspace;
  * @status: of the resource when it was granted
  * @token: of the grant
  * @resource: while it is queued
- * @spare: becomes @resource, if there is none
+ * @spare: becomes @resource, if there is none; or why it cannot be
  * @grant: becomes the grant; afterwards only if that is fresh
  * @spares: for sluice_grant_settle()
  * @granted: and the caller does not know yet
@@ -37,6 +37,7 @@ struct sluice_lockspace;
  * @converter: it may go on when one ahead cannot: the holder had something of
  *	the resource when it was queued, or it jumps
  * @jumps: it does not wait for those ahead
+ * @strange: of an any-request: a stranger has the kernel's own lock on it
  * @passed: later ones that went ahead
  * @noticed: @published of the resource when those who stand in the way were told
  * @ahead: see want_blocker(): where the last look ended
@@ -68,6 +69,7 @@ struct sluice_want {
 	struct list_head queued;
 	bool converter;
 	bool jumps;
+	bool strange;
 	u32 passed;
 	u64 noticed;
 
@@ -97,6 +99,8 @@ enum sluice_request_state {
  * @error: why it failed
  * @index: of SLUICE_LOCK_ANY: what was granted
  * @since: it waits, monotonic nanoseconds
+ * @stranger: it is granted, and waits for the kernel's own lock
+ * @cancelled: meanwhile it was cancelled
  * @mark: see deadlock.c: the last graph it was part of
  * @live: likewise: it can be granted some day
  * @next: likewise: of an all-request, the want that is looked at
@@ -115,6 +119,8 @@ struct sluice_request {
 	int error;
 	u32 index;
 	u64 since;
+	bool stranger;
+	bool cancelled;
 
 	u64 mark;
 	bool live;
@@ -192,6 +198,12 @@ struct sluice_holder *
 sluice_want_blocker(struct sluice_want *want,
 		    bool (*live)(struct sluice_holder *holder, u64 arg),
 		    u64 arg);
+
+/* Can it not be granted, as nobody shall have it but to repair it? */
+bool sluice_want_lost(const struct sluice_want *want);
+
+/* A choice less: see that nobody who waits for it waits for ever. */
+void sluice_request_lost(struct sluice_resource *resource);
 
 /* Let it wait no more for those who are ahead in the queue. */
 void sluice_want_jump(struct sluice_want *want, struct list_head *dirty);

@@ -108,6 +108,8 @@ struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 
 	if (!resource) {
 		resource = *spare;
+		if (IS_ERR(resource))
+			return resource;
 		resource->key = *key;
 		ret = rhashtable_insert_fast(&space->by_key, &resource->node,
 					     resource_params);

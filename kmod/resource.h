@@ -99,7 +99,8 @@ struct sluice_resource *sluice_resource_find(struct sluice_lockspace *space,
  * @space: the lockspace
  * @key: of the resource
  * @path: of its file, or NULL
- * @spare: becomes the resource and is set to NULL, if there was none
+ * @spare: becomes the resource and is set to NULL, if there was none; an
+ *	ERR_PTR if it must not
  *
  * Return: the resource, to be settled if it is not used; or an ERR_PTR.
  */
