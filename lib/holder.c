@@ -230,11 +230,21 @@ int sluice_holder_downgrade(struct sluice_holder *holder,
 	return items_call(holder, SLUICE_IOC_UNLOCK, items, count, size, 0);
 }
 
-int sluice_holder_unlock_all(struct sluice_holder *holder)
+static int unlock_all(struct sluice_holder *holder, uint32_t flags)
 {
-	struct sluice_items call = { .flags = SLUICE_UNLOCK_ALL };
+	struct sluice_items call = { .flags = SLUICE_UNLOCK_ALL | flags };
 
 	return holder_call(holder, SLUICE_IOC_UNLOCK, &call);
+}
+
+int sluice_holder_unlock_all(struct sluice_holder *holder)
+{
+	return unlock_all(holder, 0);
+}
+
+int sluice_holder_abandon(struct sluice_holder *holder)
+{
+	return unlock_all(holder, SLUICE_UNLOCK_DIED);
 }
 
 int sluice_holder_cancel(struct sluice_holder *holder)

@@ -19,7 +19,7 @@ struct sluice_holder {
 	uint32_t *alive;
 };
 
-/* As the kernel closes it when a process ends: an owner that dies. */
+/* Close and free it, and unlock nothing: what it has, its owner died with. */
 void sl_holder_drop(struct sluice_holder *holder);
 
 #endif /* SLUICE_HOLDER_H */

@@ -14,10 +14,13 @@ static int key_error;
 
 /*
  * Nobody has unlocked what the thread still has: whoever waits for it must be
- * told, as if the process had died.
+ * told, as if the process had died. To close the descriptor is not enough: a
+ * child of fork() may have another, and this process goes on.
  */
 static void thread_ends(void *holder)
 {
+	sluice_holder_cancel(holder);
+	sluice_holder_abandon(holder);
 	sl_holder_drop(holder);
 }
 

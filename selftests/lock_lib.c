@@ -437,6 +437,7 @@ static void all_refuse(struct sluice_holder *holder,
 	check(sluice_holder_downgrade(holder, &item, 1, sizeof(item)) ==
 	      -ECHILD);
 	check(sluice_holder_unlock_all(holder) == -ECHILD);
+	check(sluice_holder_abandon(holder) == -ECHILD);
 	check(sluice_holder_cancel(holder) == -ECHILD);
 	check(sluice_holder_renew(holder, &item, 1, sizeof(item)) == -ECHILD);
 	check(sluice_holder_recover(holder, &item, 1, sizeof(item), 1) ==
@@ -478,6 +479,22 @@ TEST(a_child_has_nothing_of_its_parents)
 	sluice_lockspace_close(space);
 }
 
+struct fork_and_end {
+	struct step *locked;
+	struct step *leaked;
+	struct sluice_lockspace *space;
+};
+
+static void *lock_and_be_told(void *data)
+{
+	struct fork_and_end *arg = data;
+
+	must(sluice_trylock(arg->space, "a", SLUICE_EX));
+	step_say(arg->locked);
+	step_hear(arg->leaked);
+	return NULL;
+}
+
 /* A child that never heard of it does not keep what its parent had. */
 TEST(a_leaked_descriptor_keeps_nothing)
 {
@@ -500,6 +517,49 @@ TEST(a_leaked_descriptor_keeps_nothing)
 						 in_ms(PATIENCE_MS)));
 	step_say(&end);
 	EXPECT_EQ(0, sluice_unlock(space, "a"));
+	sluice_lockspace_close(space);
+}
+
+/* Nor does it hide that a thread has ended. */
+TEST(a_leaked_descriptor_hides_no_death)
+{
+	struct sluice_lockspace *space = space_new();
+	struct step step = step_make(), leak = step_make(), end = step_make();
+	struct fork_and_end arg = { &step, &leak, space };
+	pthread_t thread;
+	pid_t pid;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_and_be_told, &arg));
+	step_hear(&step);
+	pid = child();
+	if (!pid) {
+		step_hear(&end);
+		_exit(0);
+	}
+	step_say(&leak);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(SLUICE_OWNER_DIED, sluice_lock(space, "a", SLUICE_EX,
+						 in_ms(PATIENCE_MS)));
+	step_say(&end);
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(0, sluice_unlock(space, "a"));
+	sluice_lockspace_close(space);
+}
+
+TEST(abandoned)
+{
+	struct sluice_lockspace *space = space_new();
+	struct sluice_holder *holder = holder_new(), *next = holder_new();
+
+	EXPECT_EQ(0, try_name(holder, space, "a", SLUICE_EX));
+	EXPECT_EQ(0, try_name(holder, space, "b", SLUICE_PR));
+	EXPECT_EQ(0, sluice_holder_abandon(holder));
+	EXPECT_EQ(SLUICE_OWNER_DIED, try_name(next, space, "a", SLUICE_PR));
+	EXPECT_EQ(0, try_name(next, space, "b", SLUICE_EX));
+	EXPECT_EQ(0, try_name(holder, space, "c", SLUICE_EX));
+	sluice_holder_close(holder);
+	sluice_holder_close(next);
+	EXPECT_EQ(1, space_stat(space).died);
 	sluice_lockspace_close(space);
 }
 

@@ -288,10 +288,7 @@ static int declare_consistent(struct lock *lock)
 	return STATUS_OK;
 }
 
-/*
- * The command is the owner: if a signal kills it nothing is unlocked here, and
- * the kernel takes that for the owner's death when this process ends.
- */
+/* The command is the owner: if a signal kills it an owner has died. */
 static int run(struct lock *lock)
 {
 	int sig, status;
@@ -299,6 +296,7 @@ static int run(struct lock *lock)
 	set_environment(lock);
 	status = run_under_lock(lock->command, &sig);
 	if (status >= 0 && WIFSIGNALED(status)) {
+		sluice_holder_abandon(lock->holder);
 		if (WTERMSIG(status) == sig && sig != SIGQUIT)
 			die_by(sig);
 		return 128 + WTERMSIG(status);

@@ -460,6 +460,8 @@ START_TEST(unlocking)
 	ck_assert_int_eq(sluice_holder_unlock_all(holder), 0);
 	ck_assert_uint_eq(acted->flags, SLUICE_UNLOCK_ALL);
 	ck_assert_uint_eq(acted->count | acted->items, 0);
+	ck_assert_int_eq(sluice_holder_abandon(holder), 0);
+	ck_assert_uint_eq(acted->flags, SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED);
 }
 END_TEST
 
@@ -578,6 +580,7 @@ START_TEST(in_a_child)
 	ck_assert_int_eq(sluice_holder_downgrade(h, &item, 1, sizeof(item)),
 			 -ECHILD);
 	ck_assert_int_eq(sluice_holder_unlock_all(h), -ECHILD);
+	ck_assert_int_eq(sluice_holder_abandon(h), -ECHILD);
 	ck_assert_int_eq(sluice_holder_cancel(h), -ECHILD);
 	ck_assert_int_eq(sluice_holder_renew(h, &item, 1, sizeof(item)),
 			 -ECHILD);
@@ -626,7 +629,7 @@ START_TEST(threads)
 {
 	static const unsigned int calls[] = {
 		SLUICE_IOC_LOCK, SLUICE_IOC_CANCEL, SLUICE_IOC_UNLOCK,
-		SLUICE_IOC_LOCK, 0,
+		SLUICE_IOC_LOCK, SLUICE_IOC_CANCEL, SLUICE_IOC_UNLOCK, 0,
 	};
 	struct thread_result results[3];
 	pthread_t thread;
@@ -640,8 +643,10 @@ START_TEST(threads)
 		ck_assert(results[i].same);
 		ck_assert(results[i].stays);
 		ck_assert(!is_open(results[i].fd));
-		/* Nothing was unlocked at its end: that would hide a death. */
 		ck_assert(fake_locks_called(results[i].fd, calls));
+		/* A clean unlock at its end would hide a death. */
+		ck_assert_uint_eq(fake_locks.acted.flags,
+				  SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED);
 		ck_assert_uint_eq(fake_locks.request.flags, SLUICE_LOCK_TRY);
 		ck_assert(i == 0 || results[i].id != results[i - 1].id);
 	}

@@ -28,9 +28,9 @@
  * it: what it protects may be half written. Every grant says so until a holder
  * that has it CW, PW or EX repairs the data and declares it consistent. A
  * program that takes any value but 0 for a failure must unlock before it gives
- * up. Which owners die? Those whose holder is closed by the kernel and not by
- * sluice_holder_close(): because the process ended in whatever way, by exit()
- * too, or because a thread ended (see sluice_lock()).
+ * up. Which owners die? Those whose process ends in whatever way, by exit(),
+ * too; those whose thread ends (see sluice_lock()); those who say so with
+ * sluice_holder_abandon(). Who calls sluice_holder_close() does not.
  *
  * Threads
  * -------
@@ -366,7 +366,9 @@ static inline struct sluice_item sluice_item_repair(struct sluice_item item)
  * @item: of a regular file or directory; in PR, UP, PW or EX
  *
  * Keeps out, and waits for, programs that lock the file with fcntl(), be it by
- * process or by open file description.
+ * process or by open file description. A module that does not know it, which
+ * SLUICE_FEATURE_BACKED of sluice_query_info() tells, makes the call that gets
+ * the item fail with -EINVAL.
  *
  * Return: the item.
  */
@@ -380,7 +382,8 @@ static inline struct sluice_item sluice_item_fcntl(struct sluice_item item)
  * sluice_item_flock() - the same item, and the kernel's own lock along with it
  * @item: of a whole regular file or directory; in PR, UP, PW or EX
  *
- * Keeps out, and waits for, programs that lock the file with flock().
+ * Keeps out, and waits for, programs that lock the file with flock(). As
+ * sluice_item_fcntl().
  *
  * Return: the item.
  */
@@ -554,6 +557,18 @@ int sluice_holder_downgrade(struct sluice_holder *holder,
  * Return: 0; -ECHILD.
  */
 int sluice_holder_unlock_all(struct sluice_holder *holder);
+
+/**
+ * sluice_holder_abandon() - let everything go as an owner that died
+ * @holder: as made
+ *
+ * For who cannot keep its locks and has left something half done: what it has
+ * CW, PW or EX is marked, so that whoever gets it next is told. The holder can
+ * go on. A request that waits goes on waiting.
+ *
+ * Return: 0; -ECHILD.
+ */
+int sluice_holder_abandon(struct sluice_holder *holder);
 
 /**
  * sluice_holder_cancel() - end a request that waits
