@@ -33,6 +33,13 @@ print(json.load(open(sys.argv[1]))["line_percent"])' "$DIR/$name.json")
 	return 1
 }
 
+# failures TAP - a share is worth little when tests did not come to their end.
+failures() {
+	grep -q '^not ok' "$1" || return
+	echo "but selftests failed:"
+	grep '^not ok' "$1"
+}
+
 # bring_counters OUT OBJECTS - from where the guest left them to the objects they
 # belong to; they are named after the path that these were built at.
 bring_counters() {
@@ -47,7 +54,8 @@ module_coverage() {
 	find "$objects" -name '*.gcda' -delete 2>/dev/null || true
 	T="" OUT=$data guest_suite "$KEY"
 	bring_counters "$data/sys/kernel/debug/gcov" "$objects"
-	report module "$MODULE_GOAL" "$objects" "$objects/kmod/" "$objects"
+	report module "$MODULE_GOAL" "$objects" "$objects/kmod/" "$objects" &&
+		! failures "$RESULTS/$KEY.tap"
 }
 
 # logged NAME COMMAND...
@@ -58,22 +66,24 @@ logged() {
 }
 
 # What needs the module is counted in a guest, in programs that have the
-# library in them.
+# library in them. They are not static: what counts refers to some of libc's
+# functions only weakly, and finds them missing.
 library_in_guest() {
-	local objects=$1 tests=$DIR/selftests data=$DIR/library-guest
+	local objects=$1 programs=$DIR/selftests data=$DIR/library-guest
 	local -a names
 	read -ra names < <(make -s --no-print-directory -C "$TOP_DIR/selftests" \
 		list-lib KSELFTEST=. "LIBSLUICE=$objects")
-	rm -rf "$data" "$tests"
-	mkdir -p "$tests"
+	rm -rf "$data" "$programs"
+	mkdir -p "$programs"
 	gcc -O2 -c "$QEMU_DIR/coverage/exit.c" -o "$DIR/exit.o"
-	logged selftests make -C "$TOP_DIR/selftests" "OUT=$tests" "LIBSLUICE=$objects" \
+	logged selftests make -C "$TOP_DIR/selftests" "OUT=$programs" "LIBSLUICE=$objects" \
 		"KSELFTEST=$("$QEMU_DIR/kernel.sh" kselftest)" \
-		CFLAGS="-O2 -g --coverage -Wl,--wrap=_exit $DIR/exit.o" "${names[@]/#/$tests/}"
+		CFLAGS="-O2 -g --coverage -Wl,--wrap=_exit $DIR/exit.o" STATIC= \
+		"${names[@]/#/$programs/}"
 	info "== library: ${names[*]} in a guest"
-	"$QEMU_DIR/guest.sh" check --kernel "$LIBRARY_KEY" --tests "$tests" \
+	"$QEMU_DIR/guest.sh" check --kernel "$LIBRARY_KEY" --tests "$programs" \
 		--env GCOV_PREFIX=/out --out "$data" --results "$DIR/library.tap" \
-		"${names[@]}" || warn "selftests of the library fail: build/coverage/library.tap"
+		"${names[@]}" || true
 	bring_counters "$data" "$objects"
 }
 
@@ -84,7 +94,8 @@ library_coverage() {
 	logged lib make -C "$TOP_DIR/lib" COVERAGE=1 "OUT=$objects" all "$objects/check-plain"
 	logged unit "$objects/check-plain"
 	library_in_guest "$objects"
-	report library "$LIBRARY_GOAL" "$TOP_DIR/lib" "$TOP_DIR/lib/" "$objects"
+	report library "$LIBRARY_GOAL" "$TOP_DIR/lib" "$TOP_DIR/lib/" "$objects" &&
+		! failures "$DIR/library.tap"
 }
 
 rc=0
