@@ -321,7 +321,8 @@ static int backing_wanted(struct sluice_holder *holder,
 		*last = min(*last, grant->start - 1);
 	} else if (grant) {
 		*last = min(*last, grant->last);
-		type = grant->backed ? backing_type(grant->mode) : F_UNLCK;
+		if (grant->backed & SLUICE_ITEM_FCNTL)
+			type = backing_type(grant->mode);
 	}
 	sluice_domain_unlock(domain);
 	return type;

@@ -186,7 +186,10 @@ static bool view_permits(struct view *view, pgoff_t index, bool write)
 				    write ? sluice_mode_writes : mode_reads);
 }
 
-/* Return: the page at @index, or @spare, which it then is. */
+/*
+ * Return: the page at @index, or @spare, which it then is; NULL if that would
+ * have been needed; ERR_PTR(-ENOMEM).
+ */
 static struct page *block_page(struct sluice_block *block, pgoff_t index,
 			       struct page **spare)
 {
@@ -195,9 +198,8 @@ static struct page *block_page(struct sluice_block *block, pgoff_t index,
 	if (page || !*spare)
 		return page;
 	if (xa_err(xa_store(&block->pages, index, *spare, GFP_KERNEL)))
-		return NULL;
-	page = *spare;
-	*spare = NULL;
+		return ERR_PTR(-ENOMEM);
+	swap(page, *spare);
 	block->used++;
 	return page;
 }
@@ -212,8 +214,10 @@ static vm_fault_t view_insert(struct vm_area_struct *vma, struct view *view,
 	if (!view_permits(view, index, write))
 		return VM_FAULT_SIGBUS;
 	page = block_page(view->block, index, spare);
-	if (!page)
+	if (IS_ERR(page))
 		return VM_FAULT_OOM;
+	if (!page)	/* freed since it was seen: fault again */
+		return VM_FAULT_NOPAGE;
 	/* An entry that is there can be replaced, but not changed. */
 	if (write)
 		unmap_mapping_range(view->block->file->f_mapping,
@@ -374,10 +378,30 @@ static long view_size(struct sluice_call *call)
 	domain = sluice_domain_lock(view->holder->domain);
 	if (arg->size)
 		ret = view_resize(view, arg->size);
+	/* Once it is done, there must be nothing that can fail. */
+	call->replied = arg->size;
 	arg->size = view->block->size;
 	arg->used = view->block->used << PAGE_SHIFT;
 	sluice_domain_unlock(domain);
 	return ret;
+}
+
+/* Only whole pages in the range; what is beyond the limit is nothing. */
+static void block_free_range(struct sluice_resource *resource, u64 start,
+			     u64 last)
+{
+	u64 limit = PAGE_ALIGN(resource->block->limit);
+	pgoff_t first, end;
+
+	if (start >= limit)
+		return;
+	last = min(last, limit - 1);
+	first = DIV_ROUND_UP_ULL(start, PAGE_SIZE);
+	end = (last + 1) >> PAGE_SHIFT;
+	if (first >= end)
+		return;
+	sluice_block_revoke(resource, start, last);
+	block_drop_pages(resource->block, first, end - 1);
 }
 
 static long view_free(struct sluice_call *call)
@@ -386,7 +410,6 @@ static long view_free(struct sluice_call *call)
 	u64 start = call->arg.block_free.start, last = call->arg.block_free.end;
 	struct sluice_resource *resource;
 	struct sluice_domain *domain;
-	u64 first, end;
 	long ret = -EPERM;
 
 	if (start > last)
@@ -396,14 +419,8 @@ static long view_free(struct sluice_call *call)
 	resource = sluice_resource_find(view->space, &view->key);
 	if (resource && sluice_grant_covers(view->holder, resource, start, last,
 					    sluice_mode_writes)) {
+		block_free_range(resource, start, last);
 		ret = 0;
-		last = min(last, PAGE_ALIGN(view->block->limit) - 1);
-		first = DIV_ROUND_UP_ULL(start, PAGE_SIZE);
-		end = (last + 1) >> PAGE_SHIFT;
-		if (first < end) {
-			sluice_block_revoke(resource, start, last);
-			block_drop_pages(view->block, first, end - 1);
-		}
 	}
 	sluice_domain_unlock(domain);
 	return ret;
@@ -447,28 +464,33 @@ static const struct file_operations view_fops = {
 	.llseek = noop_llseek,
 };
 
-/* The domain's lock. @spare and @block are NULL where they were used. */
+/**
+ * struct making - what a block may have to be made of
+ * @resource: new, NULL once it is used
+ * @block: likewise
+ */
+struct making {
+	struct sluice_resource *resource;
+	struct sluice_block *block;
+};
+
+/* The domain's lock. -ENOENT if there is none and nothing to make it of. */
 static int view_attach(struct view *view, struct sluice_block_open *open,
-		       struct sluice_resource **spare,
-		       struct sluice_block **block)
+		       struct making *new)
 {
-	bool create = open->flags & SLUICE_OPEN_CREATE;
 	struct sluice_resource *resource;
 
 	resource = sluice_resource_find(view->space, &view->key);
 	if (resource && resource->block && open->flags & SLUICE_OPEN_EXCL)
 		return -EEXIST;
 	if (!resource || !resource->block) {
-		if (!create)
+		if (!new->block)
 			return -ENOENT;
-		if (!(view->access & SLUICE_WRITE))
-			return -EACCES;
 		resource = sluice_resource_add(view->space, &view->key, NULL,
-					       spare);
+					       &new->resource);
 		if (IS_ERR(resource))
 			return PTR_ERR(resource);
-		resource->block = *block;
-		*block = NULL;
+		swap(resource->block, new->block);
 		open->created = 1;
 	}
 	view->block = resource->block;
@@ -478,32 +500,40 @@ static int view_attach(struct view *view, struct sluice_block_open *open,
 	return 0;
 }
 
-/* What may have to be made is made first, with nothing locked. */
+static int view_try(struct view *view, struct sluice_block_open *open,
+		    struct making *new)
+{
+	struct sluice_domain *domain = sluice_domain_lock(view->holder->domain);
+	int ret = view_attach(view, open, new);
+
+	sluice_domain_unlock(domain);
+	return ret;
+}
+
 static int view_find(struct view *view, struct sluice_block_open *open)
 {
 	struct sluice_user *user = view->holder->user;
-	struct sluice_resource *spare = NULL;
-	struct sluice_block *block = NULL;
-	struct sluice_domain *domain;
-	int ret = 0;
+	struct making new = {};
+	int ret;
 
-	if (open->flags & SLUICE_OPEN_CREATE) {
-		spare = sluice_resource_new(user);
-		if (IS_ERR(spare))
-			return PTR_ERR(spare);
-		block = block_new(user, open->size, open->limit);
-		if (IS_ERR(block)) {
-			sluice_resource_free(spare);
-			return PTR_ERR(block);
-		}
-	}
 	sluice_domain_join(view->holder->domain, view->space->domain);
-	domain = sluice_domain_lock(view->holder->domain);
-	ret = view_attach(view, open, &spare, &block);
-	sluice_domain_unlock(domain);
-	sluice_resource_free(spare);
-	if (block)
-		sluice_block_put(block);
+	ret = view_try(view, open, &new);
+	if (ret != -ENOENT || !(open->flags & SLUICE_OPEN_CREATE))
+		return ret;
+	if (!(view->access & SLUICE_WRITE))
+		return -EACCES;
+	new.resource = sluice_resource_new(user);
+	if (IS_ERR(new.resource))
+		return PTR_ERR(new.resource);
+	new.block = block_new(user, open->size, open->limit);
+	if (IS_ERR(new.block)) {
+		sluice_resource_free(new.resource);
+		return PTR_ERR(new.block);
+	}
+	ret = view_try(view, open, &new);
+	sluice_resource_free(new.resource);
+	if (new.block)
+		sluice_block_put(new.block);
 	return ret;
 }
 

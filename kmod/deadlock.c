@@ -378,7 +378,7 @@ void sluice_deadlock_resolve(struct sluice_request *request)
 	LIST_HEAD(dirty);
 
 	sluice_domain_assert(sluice_request_holder(request)->domain);
-	if (request_alone(request))
+	if (!sluice_request_waits(request) || request_alone(request))
 		return;
 	/* Each turn somebody waits no more, or queues no more. */
 	while (sluice_request_waits(request) &&

@@ -65,10 +65,12 @@ struct sluice_cycle {
 
 /**
  * sluice_deadlock_resolve - see that a request does not wait for ever
- * @request: has just begun to wait, as the only one since the last call
+ * @request: has just begun to wait, or waits and its holder let go of something
+ *	that let it go past others in a queue
  *
  * If it can never be granted, somebody fails with -EDEADLK; or, if only queues
- * keep it so, somebody queues no more. The domain's lock.
+ * keep it so, somebody queues no more. Nothing if it does not wait. The
+ * domain's lock.
  */
 void sluice_deadlock_resolve(struct sluice_request *request);
 

@@ -50,7 +50,7 @@ struct sluice_revoked {
  * @revoked: what will be told when the lease runs out
  * @mode: enum sluice_mode
  * @wanted: the strongest mode others were seen waiting for
- * @backed: the kernel's own lock goes with it, see backing.c
+ * @backed: SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK: what goes with it
  * @fresh: beside what the holder had there, until the caller knows of it
  * @lost: of a mark: declared unrecoverable
  */
@@ -72,7 +72,7 @@ struct sluice_grant {
 	struct sluice_revoked *revoked;
 	u8 mode;
 	u8 wanted;
-	bool backed;
+	u8 backed;
 	bool fresh;
 	bool lost;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holders: being made, being told, dying. What they ask for is in lock.c and
- * request.c.
+ * Holders: being made, being told, dying. What can be asked of one is in lock.c,
+ * held.c, event.c and block.c.
  *
  * A holder dies with its last descriptor, or with the process that made it if
  * that still has one: a child that inherited a descriptor and never heard of it
@@ -23,8 +23,12 @@
 #include <linux/slab.h>
 
 #include "backing.h"
+#include "block.h"
+#include "deadlock.h"
 #include "domain.h"
+#include "event.h"
 #include "grant.h"
+#include "held.h"
 #include "holder.h"
 #include "lock.h"
 #include "lockspace.h"
@@ -137,6 +141,7 @@ static void holder_alarm(struct work_struct *work)
 		cond_resched();
 	}
 	sluice_request_pass(&dirty);
+	sluice_deadlock_resolve(request);
 	sluice_domain_unlock(domain);
 	mutex_lock(&holder->backing_lock);
 	sluice_backing_sync_all(holder);
@@ -203,6 +208,7 @@ static bool holder_leave_some(struct sluice_holder *holder, bool died)
 		grant_leave(rb_entry(node, struct sluice_grant, held), died,
 			    &dirty);
 	sluice_request_pass(&dirty);
+	sluice_deadlock_resolve(&holder->request);
 	sluice_domain_unlock(domain);
 	return node;
 }
@@ -320,10 +326,21 @@ static void holder_show_fdinfo(struct seq_file *m, struct file *file)
 		   READ_ONCE(holder->request.stranger));
 }
 
+static const struct sluice_ioctl holder_ioctls[] = {
+	{ SLUICE_IOC_LOCK, sluice_lock_lock },
+	{ SLUICE_IOC_UNLOCK, sluice_held_unlock },
+	{ SLUICE_IOC_CANCEL, sluice_lock_cancel },
+	{ SLUICE_IOC_EVENT, sluice_event_next },
+	{ SLUICE_IOC_RENEW, sluice_held_renew },
+	{ SLUICE_IOC_RECOVER, sluice_held_recover },
+	{ SLUICE_IOC_VALUE, sluice_held_value },
+	{ SLUICE_IOC_BLOCK, sluice_block_open },
+};
+
 static long holder_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	return sluice_call_run(sluice_lock_ioctls, sluice_lock_ioctl_count,
-			       file, cmd, arg);
+	return sluice_call_run(holder_ioctls, ARRAY_SIZE(holder_ioctls), file,
+			       cmd, arg);
 }
 
 static const struct file_operations holder_fops = {

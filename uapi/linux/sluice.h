@@ -832,8 +832,8 @@ struct sluice_block_open {
 
 /**
  * struct sluice_block_size - grow or shrink (SLUICE_IOC_BLOCK_SIZE)
- * @size: in: bytes, 0 only asks; out: bytes it has
- * @used: out: bytes of pages that were touched
+ * @size: in: bytes, 0 only asks; then out: bytes it has
+ * @used: out, if only asked: bytes of pages that were touched
  *
  * Takes PW or EX of the whole resource. What is beyond the new size is gone.
  */

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events: what a holder is told. Each is looked at, told, and only then
+ * forgotten, so that none is lost when the caller cannot be told.
+ *
+ * Locks: holder->call; the domain's, see domain.c.
+ */
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "event.h"
+#include "grant.h"
+#include "holder.h"
+#include "item.h"
+#include "lock.h"
+#include "lockspace.h"
+#include "request.h"
+#include "resource.h"
+
+static void event_key(struct sluice_lock_event *event, const struct sluice_key *key)
+{
+	event->kind = key->kind;
+	event->key_len = key->len;
+	memcpy(event->key, key->bytes, SLUICE_KEY_MAX);
+}
+
+/* Return: what is told, for event_forget(). */
+static u64 event_look(struct sluice_holder *holder, struct sluice_lock_event *event)
+{
+	struct sluice_request *request = &holder->request;
+	struct sluice_revoked *revoked;
+	struct sluice_grant *grant;
+
+	if (holder->news & SLUICE_NEWS_DONE) {
+		event->type = SLUICE_EVENT_DONE;
+		event->error = -request->error;
+		event->index = request->index;
+	} else if (!list_empty(&holder->revoked)) {
+		revoked = list_first_entry(&holder->revoked,
+					   struct sluice_revoked, news);
+		event->type = SLUICE_EVENT_REVOKED;
+		event->mode = revoked->mode;
+		event->lockspace = revoked->space;
+		event->start = revoked->start;
+		event->end = revoked->last;
+		event->token = revoked->token;
+		event_key(event, &revoked->key);
+	} else if (!list_empty(&holder->notices)) {
+		grant = list_first_entry(&holder->notices, struct sluice_grant,
+					 news);
+		event->type = SLUICE_EVENT_CONTENDED;
+		event->mode = grant->wanted;
+		event->lockspace = grant->resource->space->object.id;
+		event->start = grant->start;
+		event->end = grant->last;
+		event->token = grant->token;
+		event_key(event, &grant->resource->key);
+		return grant->notice;
+	}
+	return 0;
+}
+
+static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
+{
+	struct sluice_revoked *revoked;
+	struct sluice_grant *grant;
+	u32 news = holder->news;
+
+	switch (type) {
+	case SLUICE_EVENT_DONE:
+		sluice_request_finish(&holder->request, true);
+		sluice_lock_forget(holder);
+		atomic_set_release(&holder->busy, 0);
+		news &= ~SLUICE_NEWS_DONE;
+		break;
+	case SLUICE_EVENT_REVOKED:
+		revoked = list_first_entry(&holder->revoked,
+					   struct sluice_revoked, news);
+		list_del(&revoked->news);
+		kfree(revoked);
+		break;
+	case SLUICE_EVENT_CONTENDED:
+		grant = list_first_entry_or_null(&holder->notices,
+						 struct sluice_grant, news);
+		if (grant && grant->notice == notice)
+			list_del_init(&grant->news);
+		break;
+	}
+	if (list_empty(&holder->revoked))
+		news &= ~SLUICE_NEWS_REVOKED;
+	if (list_empty(&holder->notices))
+		news &= ~SLUICE_NEWS_NOTICE;
+	WRITE_ONCE(holder->news, news);
+}
+
+static int event_tell(struct sluice_call *call, struct sluice_holder *holder)
+{
+	struct sluice_lock_event *event = &call->arg.event;
+	u32 stride = sluice_call_stride(event->entry_size, SLUICE_ITEM_SIZE_1);
+	int ret = 0;
+
+	/* A request that is done changes no more until it is forgotten. */
+	if (event->type == SLUICE_EVENT_DONE && !event->error && event->items)
+		ret = sluice_wants_tell(&holder->request, event->items, event->count,
+					stride);
+	return ret ?: sluice_call_reply(call);
+}
+
+long sluice_event_next(struct sluice_call *call)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_lock_event *event = &call->arg.event;
+	struct sluice_lock_event told = {
+		.items = event->items,
+		.count = event->count,
+		.entry_size = event->entry_size,
+	};
+	struct sluice_domain *domain;
+	u64 notice;
+	int ret;
+
+	if (!sluice_call_stride(event->entry_size, SLUICE_ITEM_SIZE_1))
+		return -EINVAL;
+	*event = told;
+	if (mutex_lock_interruptible(&holder->call))
+		return -ERESTARTSYS;
+	domain = sluice_domain_lock(holder->domain);
+	notice = event_look(holder, event);
+	/* Those whose notice was given up by others are none any more. */
+	if (event->type == SLUICE_EVENT_NONE)
+		event_forget(holder, event->type, 0);
+	sluice_domain_unlock(domain);
+	ret = event->type == SLUICE_EVENT_NONE ? -EAGAIN :
+						 event_tell(call, holder);
+	if (!ret) {
+		domain = sluice_domain_lock(holder->domain);
+		event_forget(holder, event->type, notice);
+		sluice_domain_unlock(domain);
+	}
+	mutex_unlock(&holder->call);
+	return ret;
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is done to what a holder has: letting go, weakening, renewing leases,
+ * declaring consistent or lost, and the value block.
+ *
+ * Each call first looks whether it can be done to all of its items, and then
+ * does it.
+ *
+ * Locks: holder->backing_lock; the domain's, see domain.c.
+ */
+#include <linux/err.h>
+#include <linux/ktime.h>
+
+#include "backing.h"
+#include "deadlock.h"
+#include "domain.h"
+#include "grant.h"
+#include "held.h"
+#include "holder.h"
+#include "item.h"
+#include "lockspace.h"
+#include "request.h"
+#include "resource.h"
+
+static struct sluice_resource *want_resource(struct sluice_want *want)
+{
+	return sluice_resource_find(want->space, &want->key);
+}
+
+static bool want_held(struct sluice_want *want, bool (*fits)(u8 mode))
+{
+	struct sluice_resource *resource = want_resource(want);
+
+	return resource && sluice_grant_covers(want->holder, resource,
+					       want->start, want->last, fits);
+}
+
+/* Return: spares that it takes, or -EINVAL. */
+static int unlock_check(struct sluice_want *want)
+{
+	struct sluice_resource *resource = want_resource(want);
+	struct sluice_grant *grant;
+
+	if (!resource)
+		return 0;
+	for (grant = sluice_grant_own(want->holder, resource, want->start,
+				      want->last);
+	     grant; grant = sluice_grant_own_next(grant, want->last))
+		if (!sluice_mode_covers(grant->mode, want->mode))
+			return -EINVAL;
+	return sluice_grant_set_needs(want->holder, resource, want->start,
+				      want->last, want->mode);
+}
+
+static void unlock_do(struct sluice_want *want, struct list_head *dirty)
+{
+	struct sluice_resource *resource = want_resource(want);
+
+	if (resource && sluice_grant_set(want->holder, resource, want->start,
+					 want->last, want->mode, want->spares))
+		sluice_resource_dirty(resource, dirty);
+}
+
+static int spares_get(struct sluice_wants *items)
+{
+	struct sluice_grant **spare;
+	u32 i, j;
+
+	for (i = 0; i < items->count; i++) {
+		for (j = 0; j < SLUICE_SPARES; j++) {
+			spare = &items->wants[i].spares[j];
+			if (!*spare)
+				*spare = sluice_grant_new(items->wants[i].holder->user);
+			if (IS_ERR(*spare))
+				return PTR_ERR(*spare);
+		}
+	}
+	return 0;
+}
+
+/* Return: 0, an error, or more than 0 if it takes spares. */
+static int unlock_try(struct sluice_holder *holder, struct sluice_wants *items,
+		      bool have_spares)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	LIST_HEAD(dirty);
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < items->count && ret >= 0; i++) {
+		ret = unlock_check(&items->wants[i]);
+		if (ret > 0 && !have_spares)
+			goto unlock;
+	}
+	if (ret < 0)
+		goto unlock;
+	ret = 0;
+	for (i = 0; i < items->count; i++)
+		unlock_do(&items->wants[i], &dirty);
+	sluice_request_pass(&dirty);
+	sluice_deadlock_resolve(&holder->request);
+unlock:
+	sluice_domain_unlock(domain);
+	return ret;
+}
+
+long sluice_held_unlock(struct sluice_call *call)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_items *arg = &call->arg.items;
+	struct sluice_wants items = {};
+	int ret;
+
+	if (arg->flags & ~(SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED) || arg->resv ||
+	    arg->flags == SLUICE_UNLOCK_DIED)
+		return -EINVAL;
+	call->replied = true;	/* there is nothing to tell */
+	if (arg->flags & SLUICE_UNLOCK_ALL) {
+		if (arg->count || arg->items)
+			return -EINVAL;
+		sluice_holder_leave(holder, arg->flags & SLUICE_UNLOCK_DIED);
+		return 0;
+	}
+	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
+			       arg->entry_size, false);
+	if (ret)
+		return ret;
+	ret = unlock_try(holder, &items, false);
+	if (ret > 0) {
+		ret = spares_get(&items);
+		if (!ret)
+			ret = unlock_try(holder, &items, true);
+	}
+	if (!ret)
+		sluice_wants_follow(holder, &items);
+	sluice_wants_free(&items);
+	return ret;
+}
+
+static void renew_do(struct sluice_want *want, u64 now)
+{
+	struct sluice_resource *resource = want_resource(want);
+	struct sluice_holder *holder = want->holder;
+	struct sluice_grant *grant;
+
+	for (grant = sluice_grant_own(holder, resource, want->start, want->last);
+	     grant; grant = sluice_grant_own_next(grant, want->last)) {
+		list_del_init(&grant->leased);
+		grant->expires = want->lease ? now + want->lease : 0;
+		if (!grant->expires)
+			continue;
+		list_add_tail(&grant->leased, &holder->leased);
+		sluice_holder_set_alarm(holder, grant->expires);
+	}
+}
+
+long sluice_held_renew(struct sluice_call *call)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_items *arg = &call->arg.items;
+	struct sluice_domain *domain;
+	struct sluice_wants items = {};
+	u64 now;
+	int ret;
+	u32 i;
+
+	if (arg->flags || arg->resv)
+		return -EINVAL;
+	call->replied = true;	/* there is nothing to tell */
+	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
+			       arg->entry_size, false);
+	if (ret)
+		return ret;
+	domain = sluice_domain_lock(holder->domain);
+	for (i = 0; i < items.count && !ret; i++)
+		if (!want_held(&items.wants[i], NULL))
+			ret = -ESTALE;
+	now = ktime_get_ns();
+	for (i = 0; i < items.count && !ret; i++)
+		renew_do(&items.wants[i], now);
+	sluice_domain_unlock(domain);
+	sluice_wants_free(&items);
+	return ret;
+}
+
+static void recover_do(struct sluice_want *want, bool lost,
+		       struct list_head *dirty)
+{
+	struct sluice_resource *resource = want_resource(want);
+	struct sluice_grant *mark;
+
+	sluice_resource_unmark(resource, want->start, want->last,
+			       &want->spares[0]);
+	if (lost) {
+		mark = want->spares[1];
+		want->spares[1] = NULL;
+		mark->start = want->start;
+		mark->last = want->last;
+		mark->since = ktime_get_ns();
+		mark->resource = resource;
+		sluice_resource_mark(resource, mark, true);
+	}
+	sluice_resource_dirty(resource, dirty);
+}
+
+long sluice_held_recover(struct sluice_call *call)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_items *arg = &call->arg.items;
+	struct sluice_domain *domain;
+	struct sluice_wants items = {};
+	LIST_HEAD(dirty);
+	int ret;
+	u32 i;
+
+	if ((arg->flags != SLUICE_RECOVER_CONSISTENT &&
+	     arg->flags != SLUICE_RECOVER_LOST) || arg->resv)
+		return -EINVAL;
+	call->replied = true;	/* there is nothing to tell */
+	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
+			       arg->entry_size, false);
+	if (ret)
+		return ret;
+	ret = spares_get(&items);
+	domain = sluice_domain_lock(holder->domain);
+	for (i = 0; i < items.count && !ret; i++)
+		if (!want_held(&items.wants[i], sluice_mode_writes))
+			ret = -EPERM;
+	for (i = 0; i < items.count && !ret; i++)
+		recover_do(&items.wants[i], arg->flags == SLUICE_RECOVER_LOST,
+			   &dirty);
+	sluice_request_pass(&dirty);
+	for (i = 0; i < items.count && !ret; i++)
+		sluice_request_lost(want_resource(&items.wants[i]));
+	sluice_domain_unlock(domain);
+	sluice_wants_free(&items);
+	return ret;
+}
+
+/*
+ * The value block.
+ */
+static bool holds_some(struct sluice_holder *holder,
+		       struct sluice_resource *resource, bool to_set)
+{
+	struct sluice_grant *grant;
+
+	for (grant = sluice_grant_own(holder, resource, 0, SLUICE_END); grant;
+	     grant = sluice_grant_own_next(grant, SLUICE_END))
+		if (to_set ? sluice_mode_covers(grant->mode, SLUICE_PW) :
+			     grant->mode != SLUICE_NL)
+			return true;
+	return false;
+}
+
+static int value_do(struct sluice_holder *holder, struct sluice_value *value,
+		    struct sluice_resource *resource)
+{
+	bool set = value->flags & SLUICE_VALUE_SET;
+
+	if (!resource || !holds_some(holder, resource, set))
+		return -EPERM;
+	if (set) {
+		memcpy(resource->value, value->value, SLUICE_VALUE_SIZE);
+		resource->has_value = memchr_inv(value->value, 0,
+						 SLUICE_VALUE_SIZE);
+		return 0;
+	}
+	memcpy(value->value, resource->value, SLUICE_VALUE_SIZE);
+	value->status = sluice_resource_status(resource, 0, SLUICE_END);
+	return 0;
+}
+
+long sluice_held_value(struct sluice_call *call)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_value *value = &call->arg.value;
+	struct sluice_lockspace *space;
+	struct sluice_domain *domain;
+	struct sluice_key key = {};
+	u32 access;
+	int ret;
+
+	if (value->flags & ~SLUICE_VALUE_SET)
+		return -EINVAL;
+	/* Once it is set, there must be nothing that can fail. */
+	call->replied = value->flags & SLUICE_VALUE_SET;
+	ret = sluice_key_find(&key, value->kind, value->key, value->key_len,
+			      value->fd);
+	if (ret)
+		return ret;
+	space = sluice_lockspace_fget(value->lockspace, &access);
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	sluice_domain_join(holder->domain, space->domain);
+	domain = sluice_domain_lock(holder->domain);
+	ret = value_do(holder, value, sluice_resource_find(space, &key));
+	sluice_domain_unlock(domain);
+	sluice_lockspace_put(space);
+	return ret;
+}

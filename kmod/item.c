@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Items: finding what those of a call name, and telling what became of them.
+ *
+ * Nothing is locked here. Whatever an item names, its lockspace's domain is
+ * joined to the holder's, so that afterwards one lock guards all.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/stat.h>
+#include <linux/uaccess.h>
+
+#include "backing.h"
+#include "call.h"
+#include "domain.h"
+#include "holder.h"
+#include "item.h"
+#include "lockspace.h"
+
+static int key_of_file(struct sluice_key *key, struct file *file)
+{
+	struct sluice_file_key *id = (struct sluice_file_key *)key->bytes;
+	struct kstat stat;
+	int ret;
+
+	BUILD_BUG_ON(sizeof(*id) > SLUICE_KEY_MAX);
+	/* All files without a name of their own share one inode. */
+	if (file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC)
+		return -EINVAL;
+	/* As stat() says: subvolumes of btrfs differ there, and not elsewhere. */
+	ret = vfs_getattr(&file->f_path, &stat, STATX_INO,
+			  AT_STATX_DONT_SYNC);
+	if (ret)
+		return ret;
+	id->major = MAJOR(stat.dev);
+	id->minor = MINOR(stat.dev);
+	id->ino = stat.ino;
+	id->generation = file_inode(file)->i_generation;
+	key->len = sizeof(*id);
+	return 0;
+}
+
+/* May who opened @file so have it in @mode? As with fcntl(). */
+static bool file_permits(struct file *file, u8 mode)
+{
+	if (!mode || mode == SLUICE_NL)
+		return true;
+	if (sluice_mode_access(mode) == SLUICE_READ)
+		return file->f_mode & FMODE_READ;
+	if (S_ISDIR(file_inode(file)->i_mode))
+		return !file_permission(file, MAY_WRITE);
+	return file->f_mode & FMODE_WRITE;
+}
+
+static int find_file(struct sluice_key *key, int fd, u8 mode)
+{
+	struct file *file = fget(fd);
+	int ret;
+
+	if (!file)
+		return -EBADF;
+	ret = file_permits(file, mode) ? key_of_file(key, file) : -EBADF;
+	fput(file);
+	return ret;
+}
+
+int sluice_key_find(struct sluice_key *key, u32 kind, const u8 *bytes, u32 len,
+		    int fd)
+{
+	key->kind = kind;
+	switch (kind) {
+	case SLUICE_KIND_NAME:
+		if (!len || len > SLUICE_KEY_MAX)
+			return -EINVAL;
+		key->len = len;
+		memcpy(key->bytes, bytes, len);
+		return 0;
+	case SLUICE_KIND_FILE:
+		return find_file(key, fd, SLUICE_UNLOCKED);
+	default:
+		return -EINVAL;
+	}
+}
+
+#define ITEM_BACKED	(SLUICE_ITEM_FCNTL | SLUICE_ITEM_FLOCK)
+
+/* What is wrong with an item, whatever it is for? */
+static int item_check(const struct sluice_item *item)
+{
+	u32 known = SLUICE_ITEM_REPAIR | ITEM_BACKED;
+
+	if (item->mode > SLUICE_EX || item->flags & ~known ||
+	    item->start > item->end || item->lease > S64_MAX || item->resv)
+		return -EINVAL;
+	return 0;
+}
+
+void sluice_wants_free(struct sluice_wants *items)
+{
+	u32 i;
+
+	for (i = 0; i < items->count; i++)
+		sluice_want_release(&items->wants[i]);
+	kvfree(items->wants);
+	items->wants = NULL;
+	items->count = 0;
+}
+
+static int item_find_file(struct sluice_want *want,
+			  const struct sluice_item *item)
+{
+	struct file *file = fget(item->fd);
+	int ret = -EBADF;
+
+	if (!file)
+		return -EBADF;
+	want->key.kind = SLUICE_KIND_FILE;
+	if (file_permits(file, want->mode))
+		ret = key_of_file(&want->key, file);
+	if (!ret && item->flags & ITEM_BACKED)
+		ret = sluice_backing_get(want, file, item->flags & ITEM_BACKED);
+	if (!ret) {
+		want->path = file->f_path;
+		path_get(&want->path);
+	}
+	fput(file);
+	return ret;
+}
+
+/* To lock takes a right to the lockspace, to change what one has does not. */
+static int item_find(struct sluice_want *want, const struct sluice_item *item,
+		     bool lock)
+{
+	u32 access;
+	int ret = item_check(item);
+
+	if (ret || (lock && !item->mode))
+		return -EINVAL;
+	want->mode = item->mode;
+	want->repair = item->flags & SLUICE_ITEM_REPAIR;
+	want->start = item->start;
+	want->last = item->end;
+	want->lease = item->lease;
+	want->space = sluice_lockspace_fget(item->lockspace, &access);
+	if (IS_ERR(want->space)) {
+		ret = PTR_ERR(want->space);
+		want->space = NULL;
+		return ret;
+	}
+	if (lock && !(access & sluice_mode_access(want->mode)))
+		return -EACCES;
+	if (lock && item->kind == SLUICE_KIND_FILE)
+		return item_find_file(want, item);
+	if (lock && item->flags & ITEM_BACKED)
+		return -EINVAL;
+	return sluice_key_find(&want->key, item->kind, item->key, item->key_len,
+			       item->fd);
+}
+
+static int items_copy(struct sluice_wants *items, struct sluice_holder *holder,
+		      bool lock)
+{
+	struct sluice_item item;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < items->count; i++) {
+		ret = copy_struct_from_user(&item, sizeof(item),
+					    u64_to_user_ptr(items->user +
+							    i * items->stride),
+					    items->stride);
+		items->wants[i].holder = holder;
+		if (!ret)
+			ret = item_find(&items->wants[i], &item, lock);
+		if (ret)
+			return ret;
+		sluice_domain_join(holder->domain,
+				   items->wants[i].space->domain);
+	}
+	return 0;
+}
+
+int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
+		     u64 user, u32 count, u32 entry_size, bool lock)
+{
+	int ret;
+
+	items->user = user;
+	items->stride = sluice_call_stride(entry_size, SLUICE_ITEM_SIZE_1);
+	if (!items->stride || !count || count > SLUICE_ITEMS_MAX)
+		return -EINVAL;
+	items->wants = kvcalloc(count, sizeof(*items->wants),
+				GFP_KERNEL_ACCOUNT);
+	if (!items->wants)
+		return -ENOMEM;
+	items->count = count;
+	ret = items_copy(items, holder, lock);
+	if (ret)
+		sluice_wants_free(items);
+	return ret;
+}
+
+static int want_tell(const struct sluice_want *want, u64 user, u32 stride,
+		     u32 index)
+{
+	struct sluice_item __user *item =
+		u64_to_user_ptr(user + (u64)index * stride);
+
+	return put_user(want->token, &item->token) ||
+		put_user(want->status, &item->status) ? -EFAULT : 0;
+}
+
+int sluice_wants_tell(const struct sluice_request *request, u64 user, u32 count,
+		      u32 stride)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < request->count && i < count && !ret; i++)
+		if (!sluice_request_any(request) || i == request->index)
+			ret = want_tell(&request->wants[i], user, stride, i);
+	return ret;
+}
+
+void sluice_wants_sync(struct sluice_holder *holder,
+		       const struct sluice_wants *items)
+{
+	struct sluice_want *want;
+	u32 i;
+
+	for (i = 0; i < items->count; i++) {
+		want = &items->wants[i];
+		sluice_backing_sync(holder, want->space, &want->key,
+				    want->start, want->last);
+	}
+}
+
+/* Nobody else adds to the list while a request is being made. */
+void sluice_wants_follow(struct sluice_holder *holder,
+			 const struct sluice_wants *items)
+{
+	if (list_empty_careful(&holder->backings))
+		return;
+	mutex_lock(&holder->backing_lock);
+	sluice_wants_sync(holder, items);
+	mutex_unlock(&holder->backing_lock);
+}

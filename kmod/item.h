@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SLUICE_ITEM_H
+#define SLUICE_ITEM_H
+
+#include "request.h"
+
+/**
+ * struct sluice_wants - the items of one call
+ * @user: struct sluice_item[@count]
+ * @stride: bytes from one to the next
+ * @count: of them
+ * @backed: some of them with the kernel's own lock
+ * @wants: what they name
+ */
+struct sluice_wants {
+	u64 user;
+	u32 stride;
+	u32 count;
+	bool backed;
+	struct sluice_want *wants;
+};
+
+/**
+ * sluice_wants_get - copy the items of a call in, and find what they name
+ * @items: filled in; sluice_wants_free() if this returns 0
+ * @holder: called on; the lockspaces' domains are joined to its
+ * @user: as called
+ * @count: as called
+ * @entry_size: as called
+ * @lock: they are to be locked: that takes rights to lockspaces and files
+ *
+ * Return: 0; -EINVAL, -EFAULT, -EBADF, -EACCES, -ENOMEM, or what is wrong with
+ * a file.
+ */
+int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
+		     u64 user, u32 count, u32 entry_size, bool lock);
+void sluice_wants_free(struct sluice_wants *items);
+
+/**
+ * sluice_wants_tell - write to the caller's items what was granted
+ * @request: granted
+ * @user: struct sluice_item[@count]
+ * @count: of them
+ * @stride: bytes from one to the next
+ *
+ * Return: 0 or -EFAULT.
+ */
+int sluice_wants_tell(const struct sluice_request *request, u64 user, u32 count,
+		      u32 stride);
+
+/*
+ * Have the kernel's own locks follow what the holder has of the items now: of
+ * whatever it has without them it may have had with them. With
+ * holder->backing_lock, and without.
+ */
+void sluice_wants_sync(struct sluice_holder *holder,
+		       const struct sluice_wants *items);
+void sluice_wants_follow(struct sluice_holder *holder,
+			 const struct sluice_wants *items);
+
+/* Return: 0 and the key of a resource as the ABI names it; -EINVAL, -EBADF. */
+int sluice_key_find(struct sluice_key *key, u32 kind, const u8 *bytes, u32 len,
+		    int fd);
+
+#endif
