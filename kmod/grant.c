@@ -6,9 +6,9 @@
  * stands in somebody's way. Those of one holder are a tree by resource and
  * start; of one resource they are apart from each other, and what touches what
  * has changed and is like it becomes one with it: sluice_grant_set() and
- * sluice_grant_settle() see to that. Only a fresh grant lies over what its holder had, and is in no holder's
- * tree: until the caller knows of it, it has both, and either can be dropped
- * without asking anybody.
+ * sluice_grant_settle() see to that. Only a fresh grant lies over what its
+ * holder had, and is in no holder's tree: until the caller knows of it, it has
+ * both, and either can be dropped without asking anybody.
  *
  * Locks: the domain's, see domain.c.
  */

@@ -5,10 +5,11 @@
  *
  * A holder dies with its last descriptor, or with the process that made it if
  * that still has one: a child that inherited a descriptor and never heard of it
- * must not keep for ever what its parent died with. What a dead holder had for writing leaves a
- * mark on the resource.
+ * must not keep for ever what its parent died with. What a dead holder had for
+ * writing leaves a mark on the resource.
  *
- * Locks: holder->call; holder->backing_lock; the domain's, see domain.c; wait queues' own.
+ * Locks: holder->call; holder->backing_lock; the domain's, see domain.c; wait
+ * queues' own.
  */
 #include <linux/anon_inodes.h>
 #include <linux/cred.h>

@@ -277,7 +277,8 @@ sluice_want_blocker(struct sluice_want *want,
 
 bool sluice_want_lost(const struct sluice_want *want)
 {
-	return !list_empty(&want->resource->died) && !want->repair && want->mode != SLUICE_NL &&
+	return !list_empty(&want->resource->died) && !want->repair &&
+		want->mode != SLUICE_NL &&
 		sluice_resource_status(want->resource, want->start,
 				       want->last) & SLUICE_UNRECOVERABLE;
 }
