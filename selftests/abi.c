@@ -320,6 +320,20 @@ static const struct extent extents[] = {
 	FIELD(sluice_deadlock, entry_size, 36, 4),
 	FIELD(sluice_deadlock, length, 40, 4),
 	FIELD(sluice_deadlock, resv, 44, 4),
+	WHOLE(sluice_block_open, 96),
+	FIELD(sluice_block_open, lockspace, 0, 4),
+	FIELD(sluice_block_open, flags, 4, 4),
+	FIELD(sluice_block_open, key_len, 8, 4),
+	FIELD(sluice_block_open, created, 12, 4),
+	FIELD(sluice_block_open, size, 16, 8),
+	FIELD(sluice_block_open, limit, 24, 8),
+	FIELD(sluice_block_open, key, 32, 64),
+	WHOLE(sluice_block_size, 16),
+	FIELD(sluice_block_size, size, 0, 8),
+	FIELD(sluice_block_size, used, 8, 8),
+	WHOLE(sluice_block_free, 16),
+	FIELD(sluice_block_free, start, 0, 8),
+	FIELD(sluice_block_free, end, 8, 8),
 	WHOLE(sluice_slot, 64),
 	FIELD(sluice_slot, seq, 0, 8),
 	FIELD(sluice_slot, offset, 8, 8),
@@ -394,6 +408,7 @@ enum on {
 	ENDPOINT	= PUBLISHER | SUBSCRIBER,
 	LOCKSPACE	= 16,
 	HOLDER		= 32,
+	BLOCK		= 64,
 };
 
 struct ioc {
@@ -438,6 +453,9 @@ static const struct ioc iocs[] = {
 	IOC(RENEW,	 0xc018b5e4, HOLDER),
 	IOC(RECOVER,	 0xc018b5e5, HOLDER),
 	IOC(VALUE,	 0xc098b5e6, HOLDER),
+	IOC(BLOCK,	 0xc060b5e7, HOLDER),
+	IOC(BLOCK_SIZE,	 0xc010b5f0, BLOCK),
+	IOC(BLOCK_FREE,	 0xc010b5f1, BLOCK),
 };
 
 TEST(numbers)
@@ -459,7 +477,7 @@ TEST(sequence_macros)
 
 FIXTURE(abi) {
 	int channel;
-	int fd[33];		/* by enum on */
+	int fd[65];		/* by enum on */
 	struct sluice_join pub, sub;
 };
 
@@ -479,10 +497,14 @@ FIXTURE_SETUP(abi)
 	ASSERT_LE(0, self->fd[LOCKSPACE]);
 	self->fd[HOLDER] = make_holder(NULL);
 	ASSERT_LE(0, self->fd[HOLDER]);
+	self->fd[BLOCK] = make_block(self->fd[HOLDER], self->fd[LOCKSPACE],
+				     "abi", 4096);
+	ASSERT_LE(0, self->fd[BLOCK]);
 }
 
 FIXTURE_TEARDOWN(abi)
 {
+	close(self->fd[BLOCK]);
 	close(self->fd[HOLDER]);
 	close(self->fd[LOCKSPACE]);
 	close(self->fd[SUBSCRIBER]);
@@ -493,7 +515,7 @@ FIXTURE_TEARDOWN(abi)
 #define FAULTY	((void *)16)
 
 static const unsigned int kinds[] = {
-	DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER, LOCKSPACE, HOLDER,
+	DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER, LOCKSPACE, HOLDER, BLOCK,
 };
 
 TEST_F(abi, whose_calls)
@@ -691,7 +713,8 @@ TEST(info)
 	ASSERT_EQ(0, call(device(), SLUICE_IOC_INFO, &info));
 	EXPECT_EQ(SLUICE_ABI_MAJOR, info.abi_major);
 	EXPECT_EQ(SLUICE_ABI_MINOR, info.abi_minor);
-	EXPECT_EQ(SLUICE_FEATURE_LOCKS, info.features);
+	EXPECT_EQ(SLUICE_FEATURE_LOCKS | SLUICE_FEATURE_BACKED |
+		  SLUICE_FEATURE_BLOCKS, info.features);
 	EXPECT_LE(64, info.publishers_max);
 	EXPECT_LE(64, info.subscribers_max);
 	EXPECT_LE(16, info.held_max);

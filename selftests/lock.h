@@ -110,6 +110,20 @@ static inline int make_holder(__u64 *id)
 	return fd;
 }
 
+/* Memory behind a name; fails if there is some. */
+static inline int make_block(int h, int space, const char *key, __u64 size)
+{
+	struct sluice_block_open b = {
+		.lockspace = space,
+		.flags = SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL,
+		.key_len = strlen(key),
+		.size = size,
+	};
+
+	memcpy(b.key, key, b.key_len);
+	return call(h, SLUICE_IOC_BLOCK, &b);
+}
+
 /* Those of one test: a lockspace and holders. */
 #define CAST_MAX	16
 

@@ -317,6 +317,34 @@ TEST_F(graph, fairness_gives_way_when_freed)
 	EXPECT_EQ(0, outcome(H(0)));
 }
 
+/*
+ * 0 need not queue behind 1, who waits for what 0 has of q; when 0 gives that
+ * back while it waits, it must not be left behind 1, who waits for 2, for 0.
+ */
+TEST_F(graph, fairness_gives_way_to_who_gave_up)
+{
+	struct sluice_item i[2] = {
+		range(self->c.space, "q", SLUICE_PR, 0, 29),
+		whole(self->c.space, "c", SLUICE_EX),
+	};
+
+	ASSERT_EQ(0, take(H(0), range(self->c.space, "q", SLUICE_EX, 0, 9)));
+	ASSERT_EQ(0, take(H(3), range(self->c.space, "q", SLUICE_EX, 20, 29)));
+	ASSERT_EQ(-EINPROGRESS, ALL(2, "a"));
+	ASSERT_EQ(-EINPROGRESS, lock_items(H(1), i, 2, SLUICE_LOCK_ASYNC));
+	ASSERT_EQ(-EINPROGRESS, ask(H(0), range(self->c.space, "q", SLUICE_EX,
+						20, 29)));
+	ASSERT_EQ(0, unlock(H(0), range(self->c.space, "q", SLUICE_UNLOCKED,
+					0, 9)));
+	ASSERT_EQ(0, unlock_all(H(3)));
+	EXPECT_EQ(0, outcome(H(0)));
+	ASSERT_EQ(0, unlock_all(H(0)));
+	EXPECT_EQ(0, outcome(H(2)));
+	ASSERT_EQ(0, unlock_all(H(2)));
+	EXPECT_EQ(0, outcome(H(1)));
+	EXPECT_EQ(0, lockspace_stat(self->c.space).deadlocks);
+}
+
 /* A cycle of real edges stays one, whatever fairness could do. */
 TEST_F(graph, fairness_does_not_help)
 {

@@ -216,6 +216,25 @@ TEST_F(death, unlock_before_close_is_no_death)
 	EXPECT_EQ(1, lockspace_stat(SPACE).died);
 }
 
+/* One may say so oneself, and goes on. */
+TEST_F(death, of_ones_own_accord)
+{
+	struct sluice_item i[3] = { R(EX, 0, 9), R(PR, 10, 19), R(CW, 20, 29) };
+
+	ASSERT_EQ(0, lock_items(A, i, 3, 0));
+	ASSERT_EQ(-EINPROGRESS, ask(B, R(PR, 0, 0)));
+	EXPECT_EQ(-EINVAL, act_on(A, SLUICE_IOC_UNLOCK, i, 3, SLUICE_UNLOCK_DIED));
+	EXPECT_EQ(3, GRANTS);
+	EXPECT_EQ(0, act_on(A, SLUICE_IOC_UNLOCK, NULL, 0, SLUICE_UNLOCK_ALL |
+			    SLUICE_UNLOCK_DIED));
+	EXPECT_EQ(0, HELD(0));
+	EXPECT_EQ(0, outcome(B));
+	EXPECT_EQ(2, lockspace_stat(SPACE).died);
+	EXPECT_EQ(SLUICE_OWNER_DIED, status_of(A, R(PR, 9, 9)));
+	EXPECT_EQ(0, status_of(A, R(EX, 10, 19)));
+	EXPECT_EQ(SLUICE_OWNER_DIED, status_of(A, R(EX, 29, 29)));
+}
+
 /*
  * Beyond repair.
  */

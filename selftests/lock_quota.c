@@ -68,6 +68,7 @@ TEST_F(quota, lockspaces)
 static void holders_to_the_limit(void)
 {
 	int fd[LIMIT], i;
+	pid_t pid;
 
 	for (i = 0; i < LIMIT; i++)
 		fd[i] = must(make_holder(NULL));
@@ -75,8 +76,10 @@ static void holders_to_the_limit(void)
 	close(fd[0]);
 	fd[0] = must(make_holder(NULL));
 	check(make_holder(NULL) == -EDQUOT);
-	if (!child())
+	pid = child();
+	if (!pid)	/* one account for all his processes */
 		_exit(make_holder(NULL) != -EDQUOT);
+	check(reap(pid) == 0);
 }
 
 TEST_F(quota, holders)
@@ -112,6 +115,24 @@ TEST_F(quota, resources)
 {
 	parameter_set(&self->set, "user_resources", LIMIT);
 	EXPECT_TRUE(each_time(resources_to_the_limit));
+}
+
+/* Those that there are already cost nothing more. */
+static void share_at_the_limit(void)
+{
+	int space = must(make_lockspace(NULL, 0)), i;
+	int h[2] = { must(make_holder(NULL)), must(make_holder(NULL)) };
+
+	for (i = 0; i < LIMIT; i++)
+		must(try(h[0], nth(space, i, SLUICE_PR)));
+	must(try(h[1], nth(space, 0, SLUICE_PR)));
+	must(try(h[0], nth(space, 1, SLUICE_EX)));
+}
+
+TEST_F(quota, resources_that_there_are)
+{
+	parameter_set(&self->set, "user_resources", LIMIT);
+	EXPECT_TRUE(each_time(share_at_the_limit));
 }
 
 /*
