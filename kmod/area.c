@@ -6,7 +6,7 @@
  * kernel never looks into, are shmem: allocated on touch, swappable.
  *
  * Both are charged to whoever asked for them: to the user's quota in full, to
- * the memory cgroup as allocated.
+ * the memory cgroup as allocated, if it can have that much.
  */
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -146,9 +146,40 @@ void sluice_area_disown(struct sluice_area *area)
 	sluice_area_put(area);
 }
 
+static struct page *shmem_page(struct sluice_area *area, pgoff_t index,
+			       struct mem_cgroup *payer, gfp_t more)
+{
+	struct address_space *mapping = area->shmem->f_mapping;
+	struct mem_cgroup *old = set_active_memcg(payer);
+	struct page *page;
+
+	page = shmem_read_mapping_page_gfp(mapping, index,
+					   mapping_gfp_mask(mapping) | more);
+	set_active_memcg(old);
+	return page;
+}
+
+/*
+ * A page that was never touched is the owner's expense, whoever touches it
+ * first. But a fault that finds no memory is tried again for ever: if the
+ * owner's cgroup has no more, a reader in another one takes it from its own.
+ */
+static struct page *shmem_page_charged(struct sluice_area *area, pgoff_t index)
+{
+	struct mem_cgroup *mine = get_mem_cgroup_from_mm(current->mm);
+	struct page *page = ERR_PTR(-ENOMEM);
+
+	if (mine != area->memcg)
+		page = shmem_page(area, index, area->memcg,
+				  __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (page == ERR_PTR(-ENOMEM))
+		page = shmem_page(area, index, mine, 0);
+	mem_cgroup_put(mine);
+	return page;
+}
+
 struct page *sluice_area_page(struct sluice_area *area, pgoff_t index)
 {
-	struct mem_cgroup *old;
 	struct page *page;
 
 	if (index >= area->size >> PAGE_SHIFT)
@@ -158,8 +189,5 @@ struct page *sluice_area_page(struct sluice_area *area, pgoff_t index)
 		get_page(page);
 		return page;
 	}
-	old = set_active_memcg(area->memcg);
-	page = shmem_read_mapping_page(area->shmem->f_mapping, index);
-	set_active_memcg(old);
-	return page;
+	return shmem_page_charged(area, index);
 }
