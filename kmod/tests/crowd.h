@@ -10,6 +10,7 @@
 
 #include <linux/slab.h>
 
+#include "../deadlock.h"
 #include "../lock.h"
 #include "../request.h"
 #include "oracle.h"
@@ -222,6 +223,7 @@ static inline void crowd_unlock(struct crowd *crowd, u32 h,
 			     spares))
 		sluice_resource_dirty(resource, &dirty);
 	sluice_request_pass(&dirty);
+	sluice_deadlock_resolve(&holder->request);
 	sluice_domain_unlock(domain);
 	for (i = 0; i < SLUICE_SPARES; i++)
 		sluice_grant_free(spares[i]);
@@ -229,10 +231,7 @@ static inline void crowd_unlock(struct crowd *crowd, u32 h,
 
 static inline void crowd_unlock_all(struct crowd *crowd, u32 h)
 {
-	struct oracle_range all = { .last = SLUICE_END };
-
-	for (; all.resource < crowd->resources; all.resource++)
-		crowd_unlock(crowd, h, &all);
+	sluice_holder_leave(crowd->holders[h], false);
 }
 
 static inline void crowd_cancel(struct crowd *crowd, u32 h)

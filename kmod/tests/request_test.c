@@ -444,7 +444,7 @@ static const char *do_something(struct requests *rq)
 		return do_die(rq, h);
 	if (act == 1)
 		do_unmark(rq);
-	else if (act < 6 && !crowd_waits(&rq->crowd, h))
+	else if (act < 6)
 		do_unlock(rq, h);
 	else if (crowd_waits(&rq->crowd, h))
 		crowd_cancel(&rq->crowd, h);
@@ -706,6 +706,70 @@ static void request_bypass(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, got(crowd, next));
 }
 
+static int ask_two(struct crowd *crowd, u32 h, u32 flags,
+		   struct oracle_range one, struct oracle_range other)
+{
+	struct crowd_ask two = {
+		.flags = SLUICE_LOCK_ASYNC | flags,
+		.count = 2,
+		.item = { one, other },
+	};
+
+	return crowd_start(crowd, h, &two);
+}
+
+static int ask_range(struct crowd *crowd, u32 h, u64 start, u64 last, u8 mode)
+{
+	struct crowd_ask one = {
+		.flags = SLUICE_LOCK_ASYNC,
+		.count = 1,
+		.item[0] = { .mode = mode, .start = start, .last = last },
+	};
+	int ret = crowd_start(crowd, h, &one);
+
+	if (ret != -EINPROGRESS)
+		crowd_hear(crowd, h, true);
+	return ret;
+}
+
+/*
+ * Who blocks one ahead of him need not queue behind that one. When he lets go of
+ * what blocks it, he has to, and that must not close a circle for ever.
+ */
+static void request_unlock_waiting(struct kunit *test)
+{
+	enum { WAITER, AHEAD, THIRD, BUSY };
+	struct oracle_range head = { .last = 9 };
+	struct crowd *crowd = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0, ask_range(crowd, WAITER, 0, 9, SLUICE_EX));
+	KUNIT_EXPECT_EQ(test, 0, ask_range(crowd, BUSY, 20, 29, SLUICE_EX));
+	KUNIT_EXPECT_EQ(test, 0, ask(crowd, WAITER, 2, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, 0, ask(crowd, THIRD, 1, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS, ask(crowd, THIRD, 2, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS,
+			ask_two(crowd, AHEAD, 0,
+				(struct oracle_range) {
+					.mode = SLUICE_PR,
+					.last = 29,
+				},
+				(struct oracle_range) {
+					.resource = 1,
+					.mode = SLUICE_EX,
+					.last = SLUICE_END,
+				}));
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS,
+			ask_range(crowd, WAITER, 20, 29, SLUICE_EX));
+	crowd_unlock(crowd, WAITER, &head);
+	KUNIT_EXPECT_TRUE(test, crowd_waits(crowd, WAITER));
+	crowd_unlock_all(crowd, BUSY);
+	KUNIT_EXPECT_TRUE(test, got(crowd, WAITER));
+	crowd_unlock_all(crowd, WAITER);
+	KUNIT_EXPECT_TRUE(test, got(crowd, THIRD));
+	crowd_unlock_all(crowd, THIRD);
+	KUNIT_EXPECT_TRUE(test, got(crowd, AHEAD));
+}
+
 static struct kunit_case request_cases[] = {
 	KUNIT_CASE_SLOW(request_walk),
 	KUNIT_CASE(request_writer),
@@ -713,6 +777,7 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(request_upgrades),
 	KUNIT_CASE(request_queue_cycle),
 	KUNIT_CASE(request_bypass),
+	KUNIT_CASE(request_unlock_waiting),
 	{}
 };
 
