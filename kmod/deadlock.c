@@ -163,7 +163,7 @@ bool sluice_deadlock_stuck(struct sluice_request *request)
 
 /*
  * The shortest cycle through @root, by breadth first; @via leads back. There is
- * one, for without @root waiting everybody was live.
+ * one if it was @root's beginning to wait that made the deadlock.
  */
 static struct sluice_want *cycle_find(struct graph *graph,
 				      struct sluice_request *root)
@@ -312,6 +312,31 @@ void sluice_deadlocks_forget(struct sluice_lockspace *space)
 		cycle_free(cycle);
 }
 
+static struct sluice_request *request_next(struct sluice_request *request)
+{
+	u32 i = 0;
+
+	while (!request->wants[i].watched)
+		i++;
+	return &request->wants[i].watched->request;
+}
+
+/*
+ * One that is on a cycle: who is not live watches one who is not live, so after
+ * as many steps as there are requests one goes round.
+ */
+static struct sluice_request *cycle_member(struct graph *graph,
+					   struct sluice_request *request)
+{
+	struct sluice_request *each;
+
+	list_for_each_entry(each, &graph->nodes, node) {
+		request = request_next(request);
+		cond_resched();
+	}
+	return request;
+}
+
 /* Return: who shall fail. */
 static struct sluice_request *graph_victim(struct graph *graph,
 					   struct sluice_request *root)
@@ -320,8 +345,11 @@ static struct sluice_request *graph_victim(struct graph *graph,
 	struct sluice_request *victim;
 	struct sluice_lockspace *space;
 
-	if (WARN_ON_ONCE(!last))
-		return root;
+	/* Who lost a choice may wait for others, and they for each other. */
+	if (!last) {
+		root = cycle_member(graph, root);
+		last = cycle_find(graph, root);
+	}
 	for (first = last; cycle_before(first); first = cycle_before(first))
 		;
 	space = first->space;

@@ -6,10 +6,10 @@
  * held or waited for and, as long as the lockspace can be found, while there is
  * something for the next one who comes: a dead owner's mark, a value, a block.
  *
- * Marks are ranges that were held for writing by who died, apart from each
- * other. A resource keeps so many that honest users will not notice, and beyond
- * that the last one grows over what lies between: too much is marked, not too
- * little.
+ * Marks are ranges that were held for writing by who died, and ranges that were
+ * declared lost; those of a kind are apart from each other. A resource keeps so
+ * many that honest users will not notice, and beyond that the last one grows
+ * over what lies between: too much is marked, not too little.
  *
  * Locks: the domain's, see domain.c.
  */
@@ -201,6 +201,21 @@ static void mark_drop(struct sluice_resource *resource,
 	sluice_grant_free(mark);
 }
 
+/* What @grant is to become one with: alike, and overlapping or one too many. */
+static struct sluice_grant *mark_alike(const struct sluice_resource *resource,
+				       const struct sluice_grant *grant)
+{
+	bool full = resource->died_count >= MARKS_MAX;
+	struct sluice_grant *mark;
+
+	list_for_each_entry_reverse(mark, &resource->died, news)
+		if (mark->lost == grant->lost &&
+		    (full || sluice_ranges_overlap(mark->start, mark->last,
+						   grant->start, grant->last)))
+			return mark;
+	return NULL;
+}
+
 void sluice_resource_mark(struct sluice_resource *resource,
 			  struct sluice_grant *grant, bool lost)
 {
@@ -209,18 +224,9 @@ void sluice_resource_mark(struct sluice_resource *resource,
 	sluice_domain_assert(resource->space->domain);
 	grant->holder = NULL;
 	grant->lost = lost;
-	while (resource->died_count >= MARKS_MAX) {
-		mark = list_last_entry(&resource->died, struct sluice_grant,
-				       news);
+	while ((mark = mark_alike(resource, grant))) {
 		grant->start = min(grant->start, mark->start);
 		grant->last = max(grant->last, mark->last);
-		grant->lost |= mark->lost;
-		mark_drop(resource, mark);
-	}
-	while ((mark = mark_overlapping(resource, grant->start, grant->last))) {
-		grant->start = min(grant->start, mark->start);
-		grant->last = max(grant->last, mark->last);
-		grant->lost |= mark->lost;
 		mark_drop(resource, mark);
 	}
 	list_add_tail(&grant->news, &resource->died);
