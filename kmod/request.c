@@ -482,7 +482,8 @@ static struct list_head *place_before(struct sluice_want *want)
 
 /*
  * Look at the queue from the front. It is over early when those who are still
- * waiting keep all others from going on, unless some of them need not queue.
+ * waiting keep all others from going on, unless some of them need not queue, or
+ * have to be told that it is lost.
  */
 static void resource_pass(struct sluice_resource *resource,
 			  struct list_head *dirty)
@@ -494,7 +495,7 @@ static void resource_pass(struct sluice_resource *resource,
 
 	want = list_first_entry(&resource->waiters, struct sluice_want, queued);
 	while (&want->queued != &resource->waiters) {
-		if (!resource->converters &&
+		if (!resource->converters && list_empty(&resource->died) &&
 		    !(resource->waiting_modes & ~stopped))
 			break;
 		request = &want->holder->request;
