@@ -84,8 +84,8 @@ uint64_t sluice_holder_id(const struct sluice_holder *holder)
 	return holder->id;
 }
 
-static int holder_call(const struct sluice_holder *holder,
-		       unsigned long request, void *argument)
+int sl_holder_call(const struct sluice_holder *holder, unsigned long request,
+		   void *argument)
 {
 	if (!sl_alive(holder->alive))
 		return -ECHILD;
@@ -155,7 +155,7 @@ int sluice_holder_lock(struct sluice_holder *holder, struct sluice_item *items,
 	if (!err)
 		err = options_take(&lock, options);
 	if (!err)
-		err = holder_call(holder, SLUICE_IOC_LOCK, &lock);
+		err = sl_holder_call(holder, SLUICE_IOC_LOCK, &lock);
 	if (err)
 		return err;
 	if (index)
@@ -200,7 +200,7 @@ static int items_call(const struct sluice_holder *holder, unsigned long request,
 
 	if (!err)
 		err = items_copy(copy, items, count, size);
-	return err ? err : holder_call(holder, request, &call);
+	return err ? err : sl_holder_call(holder, request, &call);
 }
 
 /*
@@ -234,7 +234,7 @@ static int unlock_all(struct sluice_holder *holder, uint32_t flags)
 {
 	struct sluice_items call = { .flags = SLUICE_UNLOCK_ALL | flags };
 
-	return holder_call(holder, SLUICE_IOC_UNLOCK, &call);
+	return sl_holder_call(holder, SLUICE_IOC_UNLOCK, &call);
 }
 
 int sluice_holder_unlock_all(struct sluice_holder *holder)
@@ -249,7 +249,7 @@ int sluice_holder_abandon(struct sluice_holder *holder)
 
 int sluice_holder_cancel(struct sluice_holder *holder)
 {
-	return holder_call(holder, SLUICE_IOC_CANCEL, NULL);
+	return sl_holder_call(holder, SLUICE_IOC_CANCEL, NULL);
 }
 
 int sluice_holder_next_event(struct sluice_holder *holder,
@@ -265,7 +265,7 @@ int sluice_holder_next_event(struct sluice_holder *holder,
 	int err = items ? items_check(items, count, item_size) : 0;
 
 	if (!err)
-		err = holder_call(holder, SLUICE_IOC_EVENT, &known);
+		err = sl_holder_call(holder, SLUICE_IOC_EVENT, &known);
 	if (!err)
 		sl_result_give(event, size, &known, sizeof(known));
 	return err;
@@ -302,7 +302,7 @@ int sluice_holder_value_get(struct sluice_holder *holder,
 			    const struct sluice_item *item, void *value)
 {
 	struct sluice_value call = value_of(item);
-	int err = holder_call(holder, SLUICE_IOC_VALUE, &call);
+	int err = sl_holder_call(holder, SLUICE_IOC_VALUE, &call);
 
 	if (err)
 		return err;
@@ -317,5 +317,5 @@ int sluice_holder_value_set(struct sluice_holder *holder,
 
 	call.flags = SLUICE_VALUE_SET;
 	memcpy(call.value, value, sizeof(call.value));
-	return holder_call(holder, SLUICE_IOC_VALUE, &call);
+	return sl_holder_call(holder, SLUICE_IOC_VALUE, &call);
 }

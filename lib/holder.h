@@ -19,6 +19,10 @@ struct sluice_holder {
 	uint32_t *alive;
 };
 
+/* An ioctl on it; -ECHILD in a child of fork(). */
+int sl_holder_call(const struct sluice_holder *holder, unsigned long request,
+		   void *argument);
+
 /* Close and free it, and unlock nothing: what it has, its owner died with. */
 void sl_holder_drop(struct sluice_holder *holder);
 

@@ -669,6 +669,117 @@ TEST(values)
 	sluice_lockspace_close(space);
 }
 
+/* Memory behind a lock. */
+
+static struct sluice_block *block_open(struct sluice_holder *holder,
+				       struct sluice_lockspace *space,
+				       uint32_t access)
+{
+	struct sluice_block_options options = SLUICE_BLOCK_OPTIONS_INIT;
+	struct sluice_block *block;
+
+	options.flags = SLUICE_OPEN_CREATE;
+	options.access = access;
+	options.bytes = 3 << 12;
+	options.limit = 5 << 12;
+	must(sluice_block_open(holder, space, "a", &options, &block));
+	return block;
+}
+
+/* How a process fares that locks in a mode and then touches. */
+static int touches(struct sluice_lockspace *space, enum sluice_mode mode,
+		   size_t at, bool write)
+{
+	volatile char *bytes;
+	struct sluice_holder *own;
+	pid_t pid = child();
+
+	if (!pid) {
+		must(sluice_thread_holder(&own));
+		bytes = sluice_block_address(block_open(own, space, RW));
+		if (mode)
+			must(sluice_trylock(space, "a", mode));
+		if (write)
+			bytes[at] = 7;
+		else if (bytes[at] != 7)
+			_exit(1);
+		sluice_holder_close(own);
+		_exit(0);
+	}
+	return reap(pid);
+}
+
+TEST(blocks)
+{
+	struct sluice_lockspace *space = space_new();
+	struct sluice_holder *holder = holder_new();
+	struct sluice_item item = sluice_item_name(space, "a", SLUICE_EX);
+	struct sluice_block *block;
+	struct sluice_block_size stat;
+	volatile char *bytes;
+	pid_t pid;
+
+	EXPECT_EQ(-ENOENT, sluice_block_open(holder, space, "a", NULL, &block));
+	block = block_open(holder, space, RW);
+	EXPECT_TRUE(sluice_block_created(block));
+	EXPECT_EQ(5 << 12, sluice_block_limit(block));
+	EXPECT_EQ(0, touches(space, SLUICE_EX, 4096, true));
+	EXPECT_EQ(0, touches(space, SLUICE_PR, 4096, false));
+	EXPECT_EQ(-SIGBUS, touches(space, SLUICE_PR, 4096, true));
+	EXPECT_EQ(-SIGBUS, touches(space, SLUICE_UNLOCKED, 4096, false));
+	EXPECT_EQ(-SIGBUS, touches(space, SLUICE_EX, 3 << 12, true));
+	EXPECT_EQ(-EPERM, sluice_block_resize(block, 4 << 12));
+	EXPECT_EQ(0, try_one(holder, item));
+	EXPECT_EQ(-EFBIG, sluice_block_resize(block, 6 << 12));
+	EXPECT_EQ(0, sluice_block_resize(block, 4 << 12));
+	bytes = sluice_block_address(block);
+	EXPECT_EQ(7, bytes[4096]);
+	bytes[3 << 12] = 7;
+	EXPECT_EQ(0, sluice_block_free_range(block, 4096, 8191));
+	EXPECT_EQ(0, bytes[4096]);
+	ASSERT_EQ(0, sluice_block_stat(block, &stat, sizeof(stat)));
+	EXPECT_EQ(4 << 12, stat.size);
+	EXPECT_EQ(2 << 12, stat.used);
+	pid = child();
+	if (!pid) {
+		check(!sluice_block_address(block));
+		check(sluice_block_resize(block, 4096) == -ECHILD);
+		sluice_block_close(block);
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(7, bytes[3 << 12]);
+	EXPECT_EQ(0, sluice_holder_unlock(holder, &item, 1, sizeof(item)));
+	EXPECT_EQ(0, touches(space, SLUICE_PR, 3 << 12, false));
+	sluice_block_close(block);
+	sluice_holder_close(holder);
+	sluice_lockspace_close(space);
+}
+
+TEST(a_block_of_a_reader)
+{
+	struct sluice_lockspace *space = space_new(), *reader;
+	struct sluice_block_options options = SLUICE_BLOCK_OPTIONS_INIT;
+	struct sluice_holder *holder = holder_new();
+	struct sluice_block *block, *view;
+
+	ASSERT_EQ(0, sluice_lockspace_from_fd(
+			  sluice_lockspace_restrict(space, SLUICE_READ),
+			  &reader));
+	block = block_open(holder, space, RW);
+	EXPECT_EQ(-EACCES, sluice_block_open(holder, reader, "a", NULL, &view));
+	options.access = SLUICE_READ;
+	ASSERT_EQ(0, sluice_block_open(holder, reader, "a", &options, &view));
+	EXPECT_FALSE(sluice_block_created(view));
+	EXPECT_EQ(0, try_name(holder, reader, "a", SLUICE_PR));
+	EXPECT_EQ(0, *(volatile char *)sluice_block_address(view));
+	sluice_block_close(view);
+	sluice_block_close(block);
+	sluice_holder_close(holder);
+	sluice_lockspace_close(reader);
+	sluice_lockspace_close(space);
+}
+
 /* Events. */
 
 static int next_event(struct sluice_holder *holder,

@@ -2,8 +2,10 @@
 /* What the library makes of a call before it is the kernel's, and afterwards. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "block.h"
 #include "fake_locks.h"
 #include "holder.h"
 #include "suites.h"
@@ -596,6 +598,104 @@ START_TEST(in_a_child)
 }
 END_TEST
 
+/* Blocks. */
+
+START_TEST(blocks)
+{
+	struct sluice_block_options options = SLUICE_BLOCK_OPTIONS_INIT;
+	const struct sluice_block_open *open = &fake_locks.block;
+	struct sluice_block_size stat;
+	struct sluice_block *block;
+	char *bytes;
+
+	fake_locks.limit = 10000;
+	fake_locks.created = true;
+	options.flags = SLUICE_OPEN_CREATE;
+	options.bytes = 4000;
+	options.limit = 9000;
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "mem", &options,
+					   &block), 0);
+	ck_assert_int_eq(open->lockspace, sluice_lockspace_fd(lockspace));
+	ck_assert_uint_eq(open->flags, SLUICE_OPEN_CREATE);
+	ck_assert_uint_eq(open->size, 4000);
+	ck_assert_uint_eq(open->limit, 9000);
+	ck_assert_uint_eq(open->key_len, 3);
+	ck_assert_mem_eq(open->key, "mem\0", 4);
+	/* What was made by another may be larger than what was asked for. */
+	ck_assert_uint_eq(sluice_block_limit(block), 10000);
+	ck_assert(sluice_block_created(block));
+	bytes = sluice_block_address(block);
+	bytes[9999] = 1;
+	ck_assert_int_eq(sluice_block_stat(block, &stat, sizeof(stat)), 0);
+	ck_assert_uint_eq(fake_locks.block_size.size, 0);
+	ck_assert_uint_eq(stat.size, 5);
+	ck_assert_uint_eq(stat.used, 4096);
+	ck_assert_int_eq(sluice_block_resize(block, 0), -EINVAL);
+	ck_assert_int_eq(sluice_block_resize(block, 8000), 0);
+	ck_assert_uint_eq(fake_locks.block_size.size, 8000);
+	ck_assert_int_eq(sluice_block_free_range(block, 7, 9), 0);
+	ck_assert_uint_eq(fake_locks.block_free.start, 7);
+	ck_assert_uint_eq(fake_locks.block_free.end, 9);
+	sluice_block_close(block);
+	sluice_block_close(NULL);
+}
+END_TEST
+
+START_TEST(blocks_that_cannot_be)
+{
+	struct sluice_block_options options = SLUICE_BLOCK_OPTIONS_INIT;
+	char long_name[SLUICE_KEY_MAX + 2] = "";
+	struct sluice_block *block;
+	int lowest = dup(0);
+
+	close(lowest);
+	memset(long_name, 'x', SLUICE_KEY_MAX + 1);
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, long_name, NULL,
+					   &block), -ENAMETOOLONG);
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "", NULL, &block),
+			 -EINVAL);
+	options.access = SLUICE_WRITE;
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", &options,
+					   &block), -EINVAL);
+	ck_assert_int_eq(fake_locks.count, 0);
+	/* What cannot be mapped is closed again. */
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", NULL,
+					   &block), -EINVAL);
+	ck_assert_int_eq(fake_locks.count, 1);
+	ck_assert(!is_open(lowest));
+	fake_locks.error = -ENOTTY;
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", NULL,
+					   &block), -EOPNOTSUPP);
+	fake_locks.error = -ENOENT;
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", NULL,
+					   &block), -ENOENT);
+}
+END_TEST
+
+START_TEST(blocks_in_a_child)
+{
+	struct sluice_block_size stat;
+	struct sluice_block *block;
+	volatile char *bytes;
+
+	fake_locks.limit = 4096;
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", NULL,
+					   &block), 0);
+	bytes = sluice_block_address(block);
+	bytes[5] = 'x';
+	*block->alive = 0;
+	ck_assert_ptr_null(sluice_block_address(block));
+	ck_assert_int_eq(sluice_block_resize(block, 5), -ECHILD);
+	ck_assert_int_eq(sluice_block_free_range(block, 0, 5), -ECHILD);
+	ck_assert_int_eq(sluice_block_stat(block, &stat, sizeof(stat)),
+			 -ECHILD);
+	sluice_block_close(block);
+	/* By now something else may be there, which is not to be unmapped. */
+	ck_assert_int_eq(bytes[5], 'x');
+	munmap((void *)bytes, 4096);
+}
+END_TEST
+
 /* A thread's own. */
 
 struct thread_result {
@@ -716,6 +816,9 @@ Suite *suite_locks(void)
 	tcase_add_test(tc, events);
 	tcase_add_test(tc, closing);
 	tcase_add_test(tc, in_a_child);
+	tcase_add_test(tc, blocks);
+	tcase_add_test(tc, blocks_that_cannot_be);
+	tcase_add_test(tc, blocks_in_a_child);
 	tcase_add_test(tc, threads);
 	tcase_add_test(tc, simple);
 	suite_add_tcase(suite, tc);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "fake_locks.h"
@@ -205,6 +207,33 @@ static int do_event(struct sluice_lock_event *event)
 	return 0;
 }
 
+static int do_block(struct sluice_block_open *block)
+{
+	int fd;
+
+	fake_locks.block = *block;
+	block->created = fake_locks.created;
+	block->limit = fake_locks.limit;
+	if (!fake_locks.limit)
+		return descriptor();
+	fd = memfd_create("block", MFD_CLOEXEC);
+	return ftruncate(fd, fake_locks.limit) ? -EIO : fd;
+}
+
+static int do_block_size(struct sluice_block_size *size)
+{
+	fake_locks.block_size = *size;
+	size->size = 5;
+	size->used = 4096;
+	return 0;
+}
+
+static int do_block_free(struct sluice_block_free *range)
+{
+	fake_locks.block_free = *range;
+	return 0;
+}
+
 static int answer(unsigned long request, void *argument)
 {
 	switch (request) {
@@ -230,6 +259,12 @@ static int answer(unsigned long request, void *argument)
 		return do_value(argument);
 	case SLUICE_IOC_EVENT:
 		return do_event(argument);
+	case SLUICE_IOC_BLOCK:
+		return do_block(argument);
+	case SLUICE_IOC_BLOCK_SIZE:
+		return do_block_size(argument);
+	case SLUICE_IOC_BLOCK_FREE:
+		return do_block_free(argument);
 	case SLUICE_IOC_CANCEL:
 		return 0;
 	default:

@@ -38,6 +38,10 @@
  * @value: argument of the last VALUE
  * @value_status: that VALUE says
  * @event: argument of the last EVENT
+ * @block: argument of the last BLOCK
+ * @limit: that BLOCK says; of 0 bytes nothing can be mapped
+ * @block_size: argument of the last BLOCK_SIZE
+ * @block_free: argument of the last BLOCK_FREE
  */
 struct fake_locks {
 	pthread_mutex_t lock;
@@ -64,6 +68,10 @@ struct fake_locks {
 	struct sluice_value value;
 	uint32_t value_status;
 	struct sluice_lock_event event;
+	struct sluice_block_open block;
+	uint64_t limit;
+	struct sluice_block_size block_size;
+	struct sluice_block_free block_free;
 };
 
 extern struct fake_locks fake_locks;

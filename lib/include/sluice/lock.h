@@ -61,8 +61,9 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
-struct sluice_lockspace;
+struct sluice_block;
 struct sluice_holder;
+struct sluice_lockspace;
 
 /* Whose value must not be thrown away: it tells whether one has the lock. */
 #define SLUICE_MUST_CHECK	__attribute__((warn_unused_result))
@@ -774,6 +775,130 @@ int sluice_file_consistent(const struct sluice_lockspace *lockspace, int fd);
  * Return: 0; or as sluice_holder_open().
  */
 int sluice_thread_holder(struct sluice_holder **holder);
+
+/* Memory behind a lock ------------------------------------------------------ */
+
+/**
+ * struct sluice_block_options - how to open a block
+ * @size: of this structure
+ * @flags: SLUICE_OPEN_CREATE, SLUICE_OPEN_EXCL
+ * @access: SLUICE_READ, and SLUICE_WRITE to map it for writing
+ * @bytes: it has if it is made
+ * @limit: bytes it may grow to if it is made; 0: @bytes
+ */
+struct sluice_block_options {
+	size_t size;
+	uint32_t flags;
+	uint32_t access;
+	uint64_t bytes;
+	uint64_t limit;
+};
+
+#define SLUICE_BLOCK_OPTIONS_INIT {					\
+	.size = sizeof(struct sluice_block_options),			\
+	.flags = 0,							\
+	.access = SLUICE_READ | SLUICE_WRITE,				\
+}
+
+/**
+ * sluice_block_open() - map the memory behind a resource, or make it
+ * @holder: with whose locks it can be touched; may be closed afterwards, but
+ *	then nothing can be
+ * @lockspace: of the resource; may be closed afterwards
+ * @name: of the resource, 1 to SLUICE_KEY_MAX bytes
+ * @options: NULL opens an existing one for reading and writing
+ * @block: out
+ *
+ * Pages can be read while the holder has all their bytes in any mode but NL,
+ * and written while it has them CW, PW or EX; whoever touches others gets
+ * SIGBUS. Letting go takes the pages out of the mapping. A block lives as long
+ * as its lockspace.
+ *
+ * Return: 0; -ENOENT: there is none; -EEXIST: SLUICE_OPEN_EXCL and there is
+ * one; -EACCES: the lockspace was not opened with SLUICE_WRITE, which making
+ * one takes, and mapping it for writing; -EINVAL; -ENAMETOOLONG; -E2BIG;
+ * -EDQUOT: beyond the user's quota; -EOPNOTSUPP: the module does not have
+ * blocks; -EMFILE, -ENFILE, -ENOMEM; -ECHILD.
+ */
+int sluice_block_open(struct sluice_holder *holder,
+		      const struct sluice_lockspace *lockspace,
+		      const char *name,
+		      const struct sluice_block_options *options,
+		      struct sluice_block **block);
+
+/**
+ * sluice_block_close() - unmap it
+ * @block: NULL is allowed
+ *
+ * What is in it stays. No other thread may be using @block.
+ */
+void sluice_block_close(struct sluice_block *block);
+
+/**
+ * sluice_block_address() - where it is mapped
+ * @block: as opened
+ *
+ * The address does not change when it grows. May be called from any thread.
+ *
+ * Return: of its first byte, sluice_block_limit() bytes are mapped there; NULL
+ * in a child of fork(), which has no mapping.
+ */
+void *sluice_block_address(const struct sluice_block *block);
+
+/**
+ * sluice_block_limit() - how large it may become
+ * @block: as opened
+ *
+ * May be called from any thread. Return: bytes.
+ */
+uint64_t sluice_block_limit(const struct sluice_block *block);
+
+/**
+ * sluice_block_created() - was it made by this very open?
+ * @block: as opened
+ *
+ * Return: true if it was.
+ */
+bool sluice_block_created(const struct sluice_block *block);
+
+/**
+ * sluice_block_stat() - how large it is, and how much of it is used
+ * @block: as opened
+ * @stat: filled in
+ * @size: sizeof(*@stat)
+ *
+ * May be called from any thread.
+ *
+ * Return: 0; -ECHILD.
+ */
+int sluice_block_stat(const struct sluice_block *block,
+		      struct sluice_block_size *stat, size_t size);
+
+/**
+ * sluice_block_resize() - grow or shrink it
+ * @block: as opened, by a holder that has all of the resource PW or EX
+ * @bytes: that it shall have, 1 to sluice_block_limit()
+ *
+ * What is beyond is gone, and zero if it grows again. May be called from any
+ * thread.
+ *
+ * Return: 0; -EPERM: the holder does not have it so; -EFBIG: beyond the limit;
+ * -EINVAL: 0 bytes; -EDQUOT; -ECHILD.
+ */
+int sluice_block_resize(struct sluice_block *block, uint64_t bytes);
+
+/**
+ * sluice_block_free_range() - give the memory of a range back
+ * @block: as opened, by a holder that has the range CW, PW or EX
+ * @start: first byte
+ * @end: last byte
+ *
+ * Whole pages in the range are zero afterwards. May be called from any thread.
+ *
+ * Return: 0; -EPERM: the holder does not have it so; -EINVAL; -ECHILD.
+ */
+int sluice_block_free_range(struct sluice_block *block, uint64_t start,
+			    uint64_t end);
 
 #pragma GCC visibility pop
 
