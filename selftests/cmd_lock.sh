@@ -222,12 +222,16 @@ for kind in fcntl flock; do
 	ok "--$kind takes the kernel's own lock, too"
 	release one $one
 done
-flock file sh -c 'echo >flocked; sleep 1' & pid=$!
+mkfifo flock.end
+flock file sh -c 'echo >flocked; read -r x <flock.end' & pid=$!
 until_true test -e flocked
 exits 1 sluice lock -n --flock -f file -- touch ran && sluice lock -n -f file -- true &&
-	exits 1 sluice lock --timeout 0.2 --flock -f file -- touch ran && sluice lock --flock -f file -- true && ! kill -0 $pid 2>/dev/null
-ok "--flock waits for flock(1)"
-wait $pid
+	exits 1 sluice lock --timeout 0.2 --flock -f file -- touch ran
+ok "flock(1) keeps --flock out"
+command sluice lock --flock -f file -- touch had & waiter=$!
+sleep 0.3
+[ ! -e had ] && echo >flock.end && wait $pid && wait $waiter && [ -e had ]
+ok "...until it ends"
 
 [ ! -e ran ]
 ok "none of those that were not to be run was"
