@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every call again and again, with the first, second, third... allocation or
+ * copy in it failing, until none fails any more: each time it says ENOMEM or
+ * EFAULT, or does without, and what there was before is there afterwards.
+ *
+ * Needs a kernel with fault injection; elsewhere it is skipped.
+ *
+ * timeout: 300
+ */
+#include "lock.h"
+
+#include <sys/mman.h>
+
+#define STEPS_MAX	3000
+
+/* Where the calls are made, and what they leave behind. */
+struct stage {
+	int space, other;		/* lockspaces */
+	int h, h2;			/* holders */
+	int channel, publisher, subscriber;
+	int file;
+	int fd;				/* of the last call that made one */
+	struct sluice_join joined;
+};
+
+static int nth_fd = -1;
+
+static bool injection_set_up(void)
+{
+	static const char *const kinds[] = {
+		"failslab", "fail_page_alloc", "fail_usercopy",
+	};
+	char path[96];
+	size_t i;
+
+	for (i = 0; i < ARRAY(kinds); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/verbose", kinds[i]);
+		if (access(path, W_OK))
+			return false;
+		write_file(path, "0");
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/ignore-gfp-wait",
+			 kinds[i]);
+		if (!access(path, W_OK))
+			write_file(path, "N");
+	}
+	write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	return nth_fd >= 0;
+}
+
+static void arm(unsigned int nth)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%u", nth);
+
+	check(pwrite(nth_fd, text, n, 0) == n);
+}
+
+/* Whether what was armed has gone off; if not, there were not so many steps. */
+static bool disarm(void)
+{
+	char text[16] = "";
+	bool fired = pread(nth_fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
+
+	while (pwrite(nth_fd, "0", 1, 0) != 1)
+		;
+	return fired;
+}
+
+/* What a call that fails must leave as it was. */
+struct shape {
+	__u64 resources, grants, waiting;
+	__u32 publishers, subscribers, in_flight;
+	__u64 pool;
+	int fds;
+};
+
+static int count_fds(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static struct shape shape_of(const struct stage *s)
+{
+	struct sluice_lockspace_stat a = lockspace_stat(s->space);
+	struct sluice_lockspace_stat b = lockspace_stat(s->other);
+	struct sluice_stat c = stat_of(s->channel);
+
+	return (struct shape){
+		.resources = a.resources + b.resources,
+		.grants = a.grants + b.grants,
+		.waiting = a.waiting + b.waiting,
+		.publishers = c.publishers,
+		.subscribers = c.subscribers,
+		.in_flight = c.fds,
+		.pool = c.pool,
+		.fds = count_fds(),
+	};
+}
+
+/*
+ * The calls. Each has its undoing, after which all is as it was before.
+ */
+struct call {
+	const char *name;
+	int (*run)(struct stage *s);
+	void (*undo)(struct stage *s);
+};
+
+static void undo_nothing(struct stage *s)
+{
+	(void)s;
+}
+
+static void undo_fd(struct stage *s)
+{
+	close(s->fd);
+	s->fd = -1;
+}
+
+static void undo_locks(struct stage *s)
+{
+	must(unlock_all(s->h2));
+}
+
+static int run_lockspace(struct stage *s)
+{
+	return s->fd = make_lockspace("failslab", 0);
+}
+
+static int run_holder(struct stage *s)
+{
+	return s->fd = make_holder(NULL);
+}
+
+static int run_restrict(struct stage *s)
+{
+	struct sluice_restrict r = { .access = SLUICE_READ };
+
+	return s->fd = call(s->space, SLUICE_IOC_RESTRICT, &r);
+}
+
+static int run_lock(struct stage *s)
+{
+	return try(s->h2, whole(s->space, "new", SLUICE_EX));
+}
+
+static int run_lock_all(struct stage *s)
+{
+	struct sluice_item items[] = {
+		whole(s->space, "one", SLUICE_EX), whole(s->other, "two", SLUICE_PR),
+		range(s->space, "three", SLUICE_PW, 10, 20),
+	};
+
+	return lock_items(s->h2, items, ARRAY(items), 0);
+}
+
+static int run_lock_any(struct stage *s)
+{
+	struct sluice_item items[] = {
+		whole(s->space, "held", SLUICE_EX), whole(s->other, "two", SLUICE_PR),
+	};
+
+	return lock_items(s->h2, items, ARRAY(items), SLUICE_LOCK_ANY);
+}
+
+/* In the middle of what @h has: what is left of that becomes two. */
+static int run_convert(struct stage *s)
+{
+	return try(s->h, range(s->space, "held", SLUICE_PR, 100, 200));
+}
+
+static void undo_convert(struct stage *s)
+{
+	must(try(s->h, whole(s->space, "held", SLUICE_EX)));
+}
+
+static int run_wait(struct stage *s)
+{
+	int ret = ask(s->h2, whole(s->space, "held", SLUICE_EX));
+
+	return ret == -EINPROGRESS ? 0 : ret;
+}
+
+static void undo_wait(struct stage *s)
+{
+	must(cancel(s->h2));
+	check(outcome(s->h2) == -ECANCELED);
+}
+
+static int run_unlock(struct stage *s)
+{
+	return unlock(s->h, range(s->space, "held", SLUICE_UNLOCKED, 100, 200));
+}
+
+static int run_weaken(struct stage *s)
+{
+	return unlock(s->h, range(s->space, "held", SLUICE_CR, 100, 200));
+}
+
+static int run_recover(struct stage *s)
+{
+	return recover(s->h, range(s->space, "held", 0, 100, 200),
+		       SLUICE_RECOVER_LOST);
+}
+
+static void undo_recover(struct stage *s)
+{
+	must(recover(s->h, whole(s->space, "held", 0), SLUICE_RECOVER_CONSISTENT));
+}
+
+static int run_renew(struct stage *s)
+{
+	return renew(s->h, whole(s->space, "held", 0));
+}
+
+static int run_value(struct stage *s)
+{
+	struct sluice_value v = { };
+
+	return value_of(s->h, whole(s->space, "held", 0), 0, &v);
+}
+
+static int run_lease(struct stage *s)
+{
+	struct sluice_item i = whole(s->space, "leased", SLUICE_EX);
+
+	i.lease = 3600LL * 1000 * 1000 * 1000;
+	return try(s->h2, i);
+}
+
+static int run_file(struct stage *s)
+{
+	struct sluice_item i = file_item(s->space, s->file, SLUICE_EX);
+
+	i.flags = SLUICE_ITEM_FCNTL | SLUICE_ITEM_FLOCK;
+	return try(s->h2, i);
+}
+
+static int run_locks(struct stage *s)
+{
+	struct sluice_lock_entry e[4];
+	struct sluice_locks l = {
+		.entries = (uintptr_t)e, .count = ARRAY(e), .entry_size = sizeof(*e),
+	};
+
+	return call(s->space, SLUICE_IOC_LOCKS, &l);
+}
+
+static int run_deadlock(struct stage *s)
+{
+	struct sluice_deadlock d = { };
+	int ret = call(s->space, SLUICE_IOC_DEADLOCK, &d);
+
+	return ret == -ENOENT ? 0 : ret;
+}
+
+static int run_block(struct stage *s)
+{
+	struct sluice_block_open b = {
+		.lockspace = s->space, .key_len = 5, .key = "block",
+	};
+
+	return s->fd = call(s->h2, SLUICE_IOC_BLOCK, &b);
+}
+
+static int run_channel(struct stage *s)
+{
+	return s->fd = make_channel("failslab", NULL);
+}
+
+static int run_join_publisher(struct stage *s)
+{
+	return s->fd = join_role(s->channel, SLUICE_PUBLISHER);
+}
+
+static int run_join_subscriber(struct stage *s)
+{
+	return s->fd = join_role(s->channel, SLUICE_SUBSCRIBER);
+}
+
+static int run_attach(struct stage *s)
+{
+	struct sluice_attach a = { .index = s->joined.index };
+
+	return call(s->subscriber, SLUICE_IOC_ATTACH, &a);
+}
+
+static void undo_attach(struct stage *s)
+{
+	struct sluice_detach d = {
+		.index = s->joined.index, .generation = s->joined.generation,
+	};
+
+	must(call(s->subscriber, SLUICE_IOC_DETACH, &d));
+}
+
+static int run_fds_attach(struct stage *s)
+{
+	__s32 fds[2] = { s->file, s->file };
+	struct sluice_fds f = { .fds = (uintptr_t)fds, .count = 2 };
+	int ret = call(s->publisher, SLUICE_IOC_FDS_ATTACH, &f);
+
+	s->fd = ret ? -1 : (int)f.token;
+	return ret;
+}
+
+static void undo_fds_attach(struct stage *s)
+{
+	struct sluice_fds f = { .token = s->fd, .count = 2 };
+
+	must(call(s->publisher, SLUICE_IOC_FDS_RELEASE, &f));
+	s->fd = -1;
+}
+
+static const struct call calls[] = {
+	{ "LOCKSPACE", run_lockspace, undo_fd },
+	{ "HOLDER", run_holder, undo_fd },
+	{ "RESTRICT", run_restrict, undo_fd },
+	{ "LOCK", run_lock, undo_locks },
+	{ "LOCK all", run_lock_all, undo_locks },
+	{ "LOCK any", run_lock_any, undo_locks },
+	{ "LOCK to convert", run_convert, undo_convert },
+	{ "LOCK and wait", run_wait, undo_wait },
+	{ "LOCK with a lease", run_lease, undo_locks },
+	{ "LOCK a file", run_file, undo_locks },
+	{ "UNLOCK", run_unlock, undo_convert },
+	{ "UNLOCK to weaken", run_weaken, undo_convert },
+	{ "RECOVER", run_recover, undo_recover },
+	{ "RENEW", run_renew, undo_nothing },
+	{ "VALUE", run_value, undo_nothing },
+	{ "LOCKS", run_locks, undo_nothing },
+	{ "DEADLOCK", run_deadlock, undo_nothing },
+	{ "BLOCK", run_block, undo_fd },
+	{ "OPEN", run_channel, undo_fd },
+	{ "JOIN to publish", run_join_publisher, undo_fd },
+	{ "JOIN to subscribe", run_join_subscriber, undo_fd },
+	{ "ATTACH", run_attach, undo_attach },
+	{ "FDS_ATTACH", run_fds_attach, undo_fds_attach },
+};
+
+FIXTURE(failslab) {
+	struct stage s;
+};
+
+FIXTURE_SETUP(failslab)
+{
+	struct stage *s = &self->s;
+	int fd;
+
+	if (!injection_set_up())
+		SKIP(return, "the kernel cannot inject faults");
+	s->space = must(make_lockspace(NULL, 0));
+	s->other = must(make_lockspace(NULL, 0));
+	s->h = must(make_holder(NULL));
+	s->h2 = must(make_holder(NULL));
+	s->channel = must(make_channel(NULL, NULL));
+	s->publisher = must(join_full(s->channel, SLUICE_PUBLISHER, 0, 0,
+				      &s->joined));
+	s->subscriber = must(join_role(s->channel, SLUICE_SUBSCRIBER));
+	s->file = must(open("/tmp/failslab", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	s->fd = -1;
+	must(take(s->h, whole(s->space, "held", SLUICE_EX)));
+	fd = must(make_block(s->h, s->space, "block", 4096));
+	close(fd);
+}
+
+FIXTURE_TEARDOWN(failslab)
+{
+	unlink("/tmp/failslab");
+}
+
+/* Return: how many steps of the call were made to fail, or -1. */
+static int sweep(struct __test_metadata *_metadata, struct stage *s,
+		 const struct call *c)
+{
+	struct shape before = shape_of(s), after;
+	unsigned int nth, failed = 0;
+	bool fired;
+	int ret;
+
+	for (nth = 1; nth < STEPS_MAX; nth++) {
+		arm(nth);
+		ret = c->run(s);
+		fired = disarm();
+		failed += ret < 0;
+		if (ret >= 0)
+			c->undo(s);
+		else
+			EXPECT_TRUE(fired && (ret == -ENOMEM || ret == -EFAULT))
+				TH_LOG("%s, step %u: %d", c->name, nth, ret);
+		after = shape_of(s);
+		EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)))
+			TH_LOG("%s, step %u (%d) leaves something", c->name, nth,
+			       ret);
+		if (!fired)
+			return failed;
+	}
+	return -1;
+}
+
+TEST_F(failslab, each_step_of_each_call)
+{
+	size_t i;
+	int failed;
+
+	for (i = 0; i < ARRAY(calls); i++) {
+		failed = sweep(_metadata, &self->s, &calls[i]);
+		/* A call copies its arguments in at the least. */
+		EXPECT_LE(1, failed) TH_LOG("%s: %d", calls[i].name, failed);
+		TH_LOG("%s: %d steps failed", calls[i].name, failed);
+	}
+}
+
+TEST_HARNESS_MAIN
