@@ -25,6 +25,7 @@
  * @last: last byte
  * @fresh: a grant that is not taken notice of yet
  * @jumps: a want that does not queue
+ * @lost: a want that cannot be had, but another of its request may be
  * @item: number of the want in its request
  * @priority: of the want's request
  * @passed: so many went ahead of the want
@@ -37,6 +38,7 @@ struct oracle_range {
 	u64 last;
 	bool fresh;
 	bool jumps;
+	bool lost;
 	u32 item;
 	s32 priority;
 	u32 passed;
@@ -96,7 +98,7 @@ static inline u32 oracle_blockers(const struct oracle *o, u32 at,
 	}
 	for (i = 0; i < at && !held_only && !want->jumps; i++) {
 		other = &o->want[i];
-		if (other->holder != want->holder &&
+		if (other->holder != want->holder && !other->lost &&
 		    oracle_against(other, want) &&
 		    !oracle_exempt(o, want, other))
 			set |= BIT(other->holder);
@@ -129,7 +131,7 @@ static inline bool oracle_served(const struct oracle *o,
 	for (i = 0; i < o->wants; i++) {
 		if (o->want[i].holder != holder)
 			continue;
-		blocked = ways->set[i] & ~gone;
+		blocked = o->want[i].lost || ways->set[i] & ~gone;
 		if (blocked != any)
 			return any;
 	}

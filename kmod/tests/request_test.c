@@ -27,7 +27,7 @@
  * @crowd: who asks
  * @map: what each holder has of each byte
  * @found: that, as it is there
- * @died: bytes that one died with
+ * @marks: status of each byte
  * @asked: when the request of each was made, by counting
  * @clock: counts them
  * @tokens: the last one of each lockspace
@@ -41,7 +41,7 @@ struct requests {
 	struct crowd crowd;
 	u8 map[HOLDERS][RESOURCES][CELLS];
 	u8 found[HOLDERS][RESOURCES][CELLS];
-	bool died[RESOURCES][CELLS];
+	u8 marks[RESOURCES][CELLS];
 	u64 asked[HOLDERS];
 	u64 clock;
 	u64 tokens[CROWD_SPACES];
@@ -227,7 +227,15 @@ static const char *check_resources(struct requests *rq)
 	return why;
 }
 
-static const char *check_died(struct requests *rq)
+/* What is lost is lost, whoever dies with it afterwards. */
+static bool status_is(u32 status, u32 expected)
+{
+	if (expected & SLUICE_UNRECOVERABLE)
+		return status & SLUICE_UNRECOVERABLE;
+	return status == expected;
+}
+
+static const char *check_marks(struct requests *rq)
 {
 	struct sluice_resource *resource;
 	u32 r = rq->steps % RESOURCES, at, status;
@@ -235,15 +243,38 @@ static const char *check_died(struct requests *rq)
 	resource = crowd_resource(&rq->crowd, r);
 	for (at = 0; at < CELLS; at++) {
 		status = resource ? sluice_resource_status(resource, at, at) : 0;
-		if (status != (rq->died[r][at] ? SLUICE_OWNER_DIED : 0))
-			return "a dead owner's mark is missing or wrong";
+		if (!status_is(status, rq->marks[r][at]))
+			return "a mark is missing or wrong";
 	}
 	return NULL;
+}
+
+/* Nobody waits for what nobody shall have. */
+static const char *check_lost(struct requests *rq, const struct oracle *o)
+{
+	u32 can = 0, cannot = 0, i;
+
+	for (i = 0; i < o->wants; i++) {
+		if (o->want[i].lost)
+			cannot |= BIT(o->want[i].holder);
+		else
+			can |= BIT(o->want[i].holder);
+	}
+	return (cannot & ~o->any) | (cannot & ~can) ?
+		"somebody waits for what is lost" : NULL;
 }
 
 /*
  * What has become of those who waited before the step.
  */
+/* Of one who still waits. */
+static bool want_is_lost(struct requests *rq, const struct oracle_range *want)
+{
+	struct sluice_request *request = request_of(rq, want->holder);
+
+	return sluice_want_lost(&request->wants[want->item]);
+}
+
 /* Was one left behind who was ahead, and wants what was granted? */
 static const char *check_passed(struct requests *rq, u32 at)
 {
@@ -256,22 +287,30 @@ static const char *check_passed(struct requests *rq, u32 at)
 		ahead = &rq->before.want[i];
 		if (ahead->holder != want->holder &&
 		    rq->after.waits & BIT(ahead->holder) &&
-		    oracle_against(ahead, want) &&
+		    oracle_against(ahead, want) && !want_is_lost(rq, ahead) &&
 		    !oracle_exempt(&rq->before, want, ahead))
 			return "one who came later went first";
 	}
 	return NULL;
 }
 
+static u32 status_of(struct requests *rq, u32 r, u8 mode, u64 start, u64 last)
+{
+	u32 status = 0, at;
+
+	for (at = cell_of(start); at <= cell_of(last) && mode != SLUICE_NL;
+	     at++)
+		status |= rq->marks[r][at];
+	return status;
+}
+
 static const char *check_granted(struct requests *rq, u32 h,
 				 const struct sluice_want *want)
 {
-	u32 space = want_number(want) % CROWD_SPACES, status = 0, at;
+	u32 space = want_number(want) % CROWD_SPACES;
 
-	for (at = cell_of(want->start); at <= cell_of(want->last); at++)
-		if (rq->died[want_number(want)][at] && want->mode != SLUICE_NL)
-			status = SLUICE_OWNER_DIED;
-	if (want->status != status)
+	if (!status_is(want->status, status_of(rq, want_number(want), want->mode,
+					       want->start, want->last)))
 		return "a grant tells the wrong status";
 	if (!sluice_mode_exclusive(want->mode))
 		return want->token ? "a token for a mode without" : NULL;
@@ -328,7 +367,8 @@ static const char *look(struct requests *rq)
 	why = why ?: check_map(rq, &rq->after);
 	why = why ?: check_counts(rq, &rq->after);
 	why = why ?: check_resources(rq);
-	return why ?: check_died(rq);
+	why = why ?: check_lost(rq, &rq->after);
+	return why ?: check_marks(rq);
 }
 
 /*
@@ -336,13 +376,21 @@ static const char *look(struct requests *rq)
  */
 static const char *do_ask(struct requests *rq, u32 h)
 {
+	struct oracle_range *want;
 	struct crowd_ask ask;
+	u32 i;
 
 	crowd_ask_random(&rq->crowd, &ask, CROWD_ITEMS);
 	if (!scene_pick(&rq->crowd.rnd, 16))
 		ask.flags |= SLUICE_LOCK_TRY;
 	rq->asked[h] = ++rq->clock;
 	crowd_suppose(&rq->before, h, &ask);
+	for (i = 0; i < rq->before.wants; i++) {
+		want = &rq->before.want[i];
+		want->lost = status_of(rq, want->resource, want->mode,
+				       want->start, want->last) &
+			SLUICE_UNRECOVERABLE;
+	}
 	if (crowd_start(&rq->crowd, h, &ask) == -ENOMEM)
 		return "there is no memory";
 	return NULL;
@@ -401,38 +449,76 @@ static const char *do_die(struct requests *rq, u32 h)
 			map_fill(rq, h, &request->wants[i], SLUICE_UNLOCKED);
 	for (r = 0; r < RESOURCES; r++)
 		for (at = 0; at < CELLS; at++)
-			rq->died[r][at] |= rq->map[h][r][at] &&
-				sluice_mode_writes(rq->map[h][r][at]);
+			if (rq->map[h][r][at] &&
+			    sluice_mode_writes(rq->map[h][r][at]))
+				rq->marks[r][at] |= SLUICE_OWNER_DIED;
 	memset(rq->map[h], 0, sizeof(rq->map[h]));
 	rq->before.waits &= ~BIT(h);
 	return crowd_die(&rq->crowd, h) ? NULL : "there is no memory";
 }
 
-/* As after a recovery. */
-static void do_unmark(struct requests *rq)
+/* As SLUICE_RECOVER_LOST does, or SLUICE_RECOVER_CONSISTENT. */
+static void recover(struct sluice_resource *resource, u64 start, u64 last,
+		    bool lost, struct sluice_grant **spares)
 {
-	u64 start = scene_pick(&rq->crowd.rnd, 60);
-	u64 last = scene_pick(&rq->crowd.rnd, 2) ? SLUICE_END : start + 20;
-	u32 r = scene_pick(&rq->crowd.rnd, RESOURCES), at;
-	struct sluice_resource *resource;
-	struct sluice_grant *spare;
-	struct sluice_domain *domain;
+	struct sluice_grant *mark = spares[1];
 	LIST_HEAD(dirty);
 
-	spare = sluice_grant_new(rq->crowd.holders[0]->user);
-	if (IS_ERR(spare))
-		return;
-	domain = crowd_lock(&rq->crowd);
-	resource = crowd_resource(&rq->crowd, r);
-	if (resource) {
-		sluice_resource_unmark(resource, start, last, &spare);
-		sluice_resource_dirty(resource, &dirty);
-		sluice_request_pass(&dirty);
+	sluice_resource_unmark(resource, start, last, &spares[0]);
+	if (lost) {
+		spares[1] = NULL;
+		mark->start = start;
+		mark->last = last;
+		mark->resource = resource;
+		sluice_resource_mark(resource, mark, true);
+	}
+	sluice_resource_dirty(resource, &dirty);
+	sluice_request_pass(&dirty);
+}
+
+/* Return: whether there is such a resource. */
+static bool crowd_recover(struct crowd *crowd, u32 r, u64 start, u64 last,
+			  bool lost)
+{
+	struct sluice_user *user = crowd->holders[0]->user;
+	struct sluice_grant *spares[] = {
+		sluice_grant_new(user),
+		sluice_grant_new(user),
+	};
+	struct sluice_resource *resource;
+	struct sluice_domain *domain;
+
+	domain = crowd_lock(crowd);
+	resource = crowd_resource(crowd, r);
+	/* Whoever recovers something has it, so it stays. */
+	if (resource && !sluice_grant_any(resource, NULL))
+		resource = NULL;
+	if (resource && !IS_ERR(spares[0]) && !IS_ERR(spares[1])) {
+		recover(resource, start, last, lost, spares);
+		sluice_request_lost(resource);
 	}
 	sluice_domain_unlock(domain);
-	sluice_grant_free(spare);
+	sluice_grant_free(spares[0]);
+	sluice_grant_free(spares[1]);
+	return resource;
+}
+
+static void do_recover(struct requests *rq)
+{
+	struct rnd_state *rnd = &rq->crowd.rnd;
+	u64 start = scene_pick(rnd, 60);
+	u64 last = scene_pick(rnd, 2) ? SLUICE_END : start + 20;
+	u32 r = scene_pick(rnd, RESOURCES), at;
+	bool lost = !scene_pick(rnd, 4);
+
+	if (lost)
+		last = start + 3;
+	else if (scene_pick(rnd, 2))
+		start = 0;
+	if (!crowd_recover(&rq->crowd, r, start, last, lost))
+		return;
 	for (at = cell_of(start); at <= cell_of(last); at++)
-		rq->died[r][at] = false;
+		rq->marks[r][at] = lost ? SLUICE_UNRECOVERABLE : 0;
 }
 
 static const char *do_something(struct requests *rq)
@@ -443,7 +529,7 @@ static const char *do_something(struct requests *rq)
 	if (act == 0)
 		return do_die(rq, h);
 	if (act == 1)
-		do_unmark(rq);
+		do_recover(rq);
 	else if (act < 6)
 		do_unlock(rq, h);
 	else if (crowd_waits(&rq->crowd, h))
@@ -502,7 +588,7 @@ static const char *round_run(struct requests *rq, u32 number, u32 *step)
 	const char *why = NULL;
 
 	memset(rq->map, 0, sizeof(rq->map));
-	memset(rq->died, 0, sizeof(rq->died));
+	memset(rq->marks, 0, sizeof(rq->marks));
 	memset(rq->tokens, 0, sizeof(rq->tokens));
 	rq->pushed = false;
 	scene_seed(&rq->crowd.rnd, number);
@@ -770,6 +856,36 @@ static void request_unlock_waiting(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, got(crowd, AHEAD));
 }
 
+/*
+ * A choice less can be a deadlock. Those in it pay for it, and not one who only
+ * waits for them.
+ */
+static void request_lost_choice(struct kunit *test)
+{
+	enum { LOSER, BESIDE, ONE, OTHER };
+	struct oracle_range first = { .mode = SLUICE_EX, .last = SLUICE_END };
+	struct oracle_range second = first, third = first;
+	struct crowd *crowd = test->priv;
+	struct sluice_request *request = &crowd->holders[ONE]->request;
+
+	second.resource = 1;
+	third.resource = 2;
+	KUNIT_EXPECT_EQ(test, 0, ask(crowd, LOSER, 0, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, 0, ask(crowd, ONE, 1, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, 0, ask(crowd, ONE, 3, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, 0, ask(crowd, OTHER, 2, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS, ask(crowd, OTHER, 3, SLUICE_EX, 0));
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS,
+			ask_two(crowd, BESIDE, SLUICE_LOCK_ANY, first, second));
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS,
+			ask_two(crowd, ONE, SLUICE_LOCK_ANY, first, third));
+	KUNIT_EXPECT_TRUE(test, crowd_recover(crowd, 0, 0, SLUICE_END, true));
+	KUNIT_EXPECT_TRUE(test, crowd_waits(crowd, BESIDE));
+	KUNIT_EXPECT_FALSE(test, crowd_waits(crowd, ONE));
+	KUNIT_EXPECT_EQ(test, -EDEADLK, request->error);
+	KUNIT_EXPECT_TRUE(test, crowd_waits(crowd, OTHER));
+}
+
 static struct kunit_case request_cases[] = {
 	KUNIT_CASE_SLOW(request_walk),
 	KUNIT_CASE(request_writer),
@@ -778,6 +894,7 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(request_queue_cycle),
 	KUNIT_CASE(request_bypass),
 	KUNIT_CASE(request_unlock_waiting),
+	KUNIT_CASE(request_lost_choice),
 	{}
 };
 
