@@ -207,7 +207,8 @@ static int backing_flock(struct sluice_backing *backing, int type)
 	struct file_lock lock;
 	int ret;
 
-	if (backing->flock == type || backing->flock == F_WRLCK)
+	if (backing->flock == type ||
+	    (backing->flock == F_WRLCK && type != F_UNLCK))
 		return 0;
 	lock_init(&lock, file, type, FL_FLOCK, 0, SLUICE_END);
 	if (file->f_op->flock)
@@ -304,6 +305,23 @@ int sluice_backing_wait(struct sluice_holder *holder, struct sluice_want *want,
 /*
  * Following what the holder has.
  */
+/* Does anything that the holder has of the resource go with a flock()? */
+static bool backing_flocked(struct sluice_holder *holder,
+			    const struct sluice_backing *backing)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	struct sluice_grant *grant = NULL;
+	struct sluice_resource *resource;
+
+	resource = sluice_resource_find(backing->space, &backing->key);
+	if (resource)
+		grant = sluice_grant_own(holder, resource, 0, SLUICE_END);
+	while (grant && !(grant->backed & SLUICE_ITEM_FLOCK))
+		grant = sluice_grant_own_next(grant, SLUICE_END);
+	sluice_domain_unlock(domain);
+	return grant;
+}
+
 /* How the holder has the byte @at, and until which it is the same. */
 static int backing_wanted(struct sluice_holder *holder,
 			  const struct sluice_backing *backing, u64 at,
@@ -347,6 +365,8 @@ static void backing_follow(struct sluice_holder *holder,
 			cond_resched();
 		}
 	}
+	if (backing->flock != F_UNLCK && !backing_flocked(holder, backing))
+		backing_flock(backing, F_UNLCK);
 	if (!backing_needed(holder, backing))
 		backing_free(backing);
 }

@@ -375,6 +375,8 @@ static long view_size(struct sluice_call *call)
 	struct sluice_domain *domain;
 	long ret = 0;
 
+	if (arg->size && !(view->access & SLUICE_WRITE))
+		return -EACCES;
 	domain = sluice_domain_lock(view->holder->domain);
 	if (arg->size)
 		ret = view_resize(view, arg->size);
@@ -414,6 +416,8 @@ static long view_free(struct sluice_call *call)
 
 	if (start > last)
 		return -EINVAL;
+	if (!(view->access & SLUICE_WRITE))
+		return -EACCES;
 	call->replied = true;	/* there is nothing to tell */
 	domain = sluice_domain_lock(view->holder->domain);
 	resource = sluice_resource_find(view->space, &view->key);

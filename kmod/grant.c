@@ -280,7 +280,7 @@ static void grant_change(struct sluice_grant *grant, u8 mode)
 	grant_insert(grant);
 }
 
-static struct sluice_grant *spare_take(struct sluice_grant **spares)
+struct sluice_grant *sluice_spare_take(struct sluice_grant **spares)
 {
 	struct sluice_grant *spare = NULL;
 	u32 i;
@@ -295,7 +295,7 @@ static struct sluice_grant *spare_take(struct sluice_grant **spares)
 static struct sluice_grant *grant_split(struct sluice_grant *grant, u64 start,
 					struct sluice_grant **spares)
 {
-	struct sluice_grant *tail = spare_take(spares);
+	struct sluice_grant *tail = sluice_spare_take(spares);
 
 	if (!tail)
 		return NULL;

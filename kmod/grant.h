@@ -150,7 +150,11 @@ bool sluice_grant_set(struct sluice_holder *holder,
 		      struct sluice_resource *resource, u64 start, u64 last,
 		      u8 mode, struct sluice_grant **spares);
 
-#define SLUICE_SPARES	2
+/* Two ends of a grant; or of two kinds of marks one, and a new mark. */
+#define SLUICE_SPARES	3
+
+/* Return: one of @spares, which has it no more. */
+struct sluice_grant *sluice_spare_take(struct sluice_grant **spares);
 
 /* Return: how many spares sluice_grant_set() would use. */
 u32 sluice_grant_set_needs(const struct sluice_holder *holder,

@@ -189,11 +189,9 @@ static void recover_do(struct sluice_want *want, bool lost,
 	struct sluice_resource *resource = want_resource(want);
 	struct sluice_grant *mark;
 
-	sluice_resource_unmark(resource, want->start, want->last,
-			       &want->spares[0]);
-	if (lost) {
-		mark = want->spares[1];
-		want->spares[1] = NULL;
+	sluice_resource_unmark(resource, want->start, want->last, want->spares);
+	mark = lost ? sluice_spare_take(want->spares) : NULL;
+	if (mark) {
 		mark->start = want->start;
 		mark->last = want->last;
 		mark->since = ktime_get_ns();

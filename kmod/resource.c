@@ -233,32 +233,42 @@ void sluice_resource_mark(struct sluice_resource *resource,
 	resource->died_count++;
 }
 
-void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
-			    u64 last, struct sluice_grant **spare)
+/* What is left of @mark behind @last. Return: false without a spare. */
+static bool mark_split(struct sluice_resource *resource,
+		       struct sluice_grant *mark, u64 last,
+		       struct sluice_grant **spares)
 {
-	struct sluice_grant *mark, *behind;
+	struct sluice_grant *behind = sluice_spare_take(spares);
+
+	if (!behind)
+		return false;
+	behind->start = last + 1;
+	behind->last = mark->last;
+	behind->mode = mark->mode;
+	behind->since = mark->since;
+	behind->lost = mark->lost;
+	behind->resource = resource;
+	list_add(&behind->news, &mark->news);
+	resource->died_count++;
+	return true;
+}
+
+void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
+			    u64 last, struct sluice_grant **spares)
+{
+	struct sluice_grant *mark;
 
 	sluice_domain_assert(resource->space->domain);
 	while ((mark = mark_overlapping(resource, start, last))) {
-		if (mark->start < start && mark->last > last) {
-			behind = *spare;
-			*spare = NULL;
-			behind->start = last + 1;
-			behind->last = mark->last;
-			behind->mode = mark->mode;
-			behind->since = mark->since;
-			behind->lost = mark->lost;
-			behind->resource = resource;
-			list_add(&behind->news, &mark->news);
-			resource->died_count++;
+		if (mark->start < start && mark->last > last &&
+		    !mark_split(resource, mark, last, spares))
+			break;
+		if (mark->start < start)
 			mark->last = start - 1;
-		} else if (mark->start < start) {
-			mark->last = start - 1;
-		} else if (mark->last > last) {
+		else if (mark->last > last)
 			mark->start = last + 1;
-		} else {
+		else
 			mark_drop(resource, mark);
-		}
 	}
 }
 

@@ -134,11 +134,11 @@ void sluice_resource_mark(struct sluice_resource *resource,
  * @resource: it is of
  * @start: first byte
  * @last: last byte
- * @spare: becomes what is left behind the range of one mark that was also left
- *	before it, and is set to NULL
+ * @spares: become what is left behind the range of a mark that was also left
+ *	before it: one for each kind
  */
 void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
-			    u64 last, struct sluice_grant **spare);
+			    u64 last, struct sluice_grant **spares);
 
 /* Return: SLUICE_OWNER_DIED and SLUICE_UNRECOVERABLE, as it is of the range. */
 u32 sluice_resource_status(const struct sluice_resource *resource, u64 start,
