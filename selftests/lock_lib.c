@@ -774,6 +774,9 @@ TEST(a_block_of_a_reader)
 	EXPECT_FALSE(sluice_block_created(view));
 	EXPECT_EQ(0, try_name(holder, reader, "a", SLUICE_PR));
 	EXPECT_EQ(0, *(volatile char *)sluice_block_address(view));
+	EXPECT_EQ(0, try_name(holder, space, "a", SLUICE_EX));
+	EXPECT_EQ(-EACCES, sluice_block_resize(view, 4096));
+	EXPECT_EQ(-EACCES, sluice_block_free_range(view, 0, 4095));
 	sluice_block_close(view);
 	sluice_block_close(block);
 	sluice_holder_close(holder);

@@ -882,8 +882,9 @@ int sluice_block_stat(const struct sluice_block *block,
  * What is beyond is gone, and zero if it grows again. May be called from any
  * thread.
  *
- * Return: 0; -EPERM: the holder does not have it so; -EFBIG: beyond the limit;
- * -EINVAL: 0 bytes; -EDQUOT; -ECHILD.
+ * Return: 0; -EPERM: the holder does not have it so; -EACCES: the lockspace was
+ * not opened with SLUICE_WRITE; -EFBIG: beyond the limit; -EINVAL: 0 bytes;
+ * -EDQUOT; -ECHILD.
  */
 int sluice_block_resize(struct sluice_block *block, uint64_t bytes);
 
@@ -895,7 +896,8 @@ int sluice_block_resize(struct sluice_block *block, uint64_t bytes);
  *
  * Whole pages in the range are zero afterwards. May be called from any thread.
  *
- * Return: 0; -EPERM: the holder does not have it so; -EINVAL; -ECHILD.
+ * Return: 0; -EPERM: the holder does not have it so; -EACCES: the lockspace was
+ * not opened with SLUICE_WRITE; -EINVAL; -ECHILD.
  */
 int sluice_block_free_range(struct sluice_block *block, uint64_t start,
 			    uint64_t end);
