@@ -198,6 +198,31 @@ static inline bool crowd_weaker(struct sluice_holder *holder,
 	return true;
 }
 
+/* Return: whether there are all. */
+static inline bool crowd_spares(const struct sluice_holder *holder,
+				struct sluice_grant **spares)
+{
+	bool all = true;
+	u32 i;
+
+	for (i = 0; i < SLUICE_SPARES; i++) {
+		spares[i] = sluice_grant_new(holder->user);
+		if (IS_ERR(spares[i])) {
+			spares[i] = NULL;
+			all = false;
+		}
+	}
+	return all;
+}
+
+static inline void crowd_spares_free(struct sluice_grant **spares)
+{
+	u32 i;
+
+	for (i = 0; i < SLUICE_SPARES; i++)
+		sluice_grant_free(spares[i]);
+}
+
 /* Let go of a range, or weaken it where that is what it would be. */
 static inline void crowd_unlock(struct crowd *crowd, u32 h,
 				const struct oracle_range *to)
@@ -208,13 +233,8 @@ static inline void crowd_unlock(struct crowd *crowd, u32 h,
 	struct sluice_domain *domain;
 	struct sluice_key key;
 	LIST_HEAD(dirty);
-	u32 i;
 
-	for (i = 0; i < SLUICE_SPARES; i++) {
-		spares[i] = sluice_grant_new(holder->user);
-		if (WARN_ON_ONCE(IS_ERR(spares[i])))
-			spares[i] = NULL;
-	}
+	WARN_ON_ONCE(!crowd_spares(holder, spares));
 	scene_key(&key, to->resource);
 	domain = crowd_lock(crowd);
 	resource = sluice_resource_find(crowd_space(crowd, to->resource), &key);
@@ -225,8 +245,7 @@ static inline void crowd_unlock(struct crowd *crowd, u32 h,
 	sluice_request_pass(&dirty);
 	sluice_deadlock_resolve(&holder->request);
 	sluice_domain_unlock(domain);
-	for (i = 0; i < SLUICE_SPARES; i++)
-		sluice_grant_free(spares[i]);
+	crowd_spares_free(spares);
 }
 
 static inline void crowd_unlock_all(struct crowd *crowd, u32 h)

@@ -461,12 +461,12 @@ static const char *do_die(struct requests *rq, u32 h)
 static void recover(struct sluice_resource *resource, u64 start, u64 last,
 		    bool lost, struct sluice_grant **spares)
 {
-	struct sluice_grant *mark = spares[1];
+	struct sluice_grant *mark;
 	LIST_HEAD(dirty);
 
-	sluice_resource_unmark(resource, start, last, &spares[0]);
-	if (lost) {
-		spares[1] = NULL;
+	sluice_resource_unmark(resource, start, last, spares);
+	mark = lost ? sluice_spare_take(spares) : NULL;
+	if (mark) {
 		mark->start = start;
 		mark->last = last;
 		mark->resource = resource;
@@ -474,33 +474,28 @@ static void recover(struct sluice_resource *resource, u64 start, u64 last,
 	}
 	sluice_resource_dirty(resource, &dirty);
 	sluice_request_pass(&dirty);
+	sluice_request_lost(resource);
 }
 
 /* Return: whether there is such a resource. */
 static bool crowd_recover(struct crowd *crowd, u32 r, u64 start, u64 last,
 			  bool lost)
 {
-	struct sluice_user *user = crowd->holders[0]->user;
-	struct sluice_grant *spares[] = {
-		sluice_grant_new(user),
-		sluice_grant_new(user),
-	};
+	struct sluice_grant *spares[SLUICE_SPARES];
 	struct sluice_resource *resource;
 	struct sluice_domain *domain;
+	bool ready;
 
+	ready = crowd_spares(crowd->holders[0], spares);
 	domain = crowd_lock(crowd);
 	resource = crowd_resource(crowd, r);
 	/* Whoever recovers something has it, so it stays. */
-	if (resource && !sluice_grant_any(resource, NULL))
-		resource = NULL;
-	if (resource && !IS_ERR(spares[0]) && !IS_ERR(spares[1])) {
+	ready = ready && resource && sluice_grant_any(resource, NULL);
+	if (ready)
 		recover(resource, start, last, lost, spares);
-		sluice_request_lost(resource);
-	}
 	sluice_domain_unlock(domain);
-	sluice_grant_free(spares[0]);
-	sluice_grant_free(spares[1]);
-	return resource;
+	crowd_spares_free(spares);
+	return ready;
 }
 
 static void do_recover(struct requests *rq)
@@ -512,7 +507,7 @@ static void do_recover(struct requests *rq)
 	bool lost = !scene_pick(rnd, 4);
 
 	if (lost)
-		last = start + 3;
+		last = start + scene_pick(rnd, 20);
 	else if (scene_pick(rnd, 2))
 		start = 0;
 	if (!crowd_recover(&rq->crowd, r, start, last, lost))

@@ -4,15 +4,15 @@
  * the same ones each time, and as many as are done in some seconds on a kernel
  * with all checkers in an emulator. For more, or others, in a guest:
  *
- *	cd /sys/module/sluice/parameters
- *	echo 100 >kunit_scale
- *	echo 12345 >kunit_seed
+ *	echo 0 >/proc/sys/kernel/hung_task_timeout_secs
+ *	echo 50 >/sys/module/sluice/parameters/kunit_scale
+ *	echo 12345 >/sys/module/sluice/parameters/kunit_seed
  *	echo >/sys/kernel/debug/kunit/sluice_deadlock/run
  *	cat /sys/kernel/debug/kunit/sluice_deadlock/results
  *
- * or, when loading: insmod sluice.ko kunit_scale=100 kunit_seed=12345. The
- * kernel gives a test some minutes; /sys/module/kunit/parameters/timeout, in
- * seconds, changes that.
+ * or, when loading: insmod sluice.ko kunit_scale=50 kunit_seed=12345. At a
+ * scale of 50 that is a million graphs. The kernel gives a test some minutes;
+ * /sys/module/kunit/parameters/timeout, in seconds, changes that.
  *
  * What goes wrong is returned as a text, for an assertion would end the thread
  * with a domain locked.
