@@ -590,6 +590,13 @@ TEST_F(file, our_lease_runs_out)
  * Several.
  */
 
+/* Of several it has nothing while it waits, by which it could be seen. */
+static void starts_to_wait(struct waiter *w, int h)
+{
+	waiter_start(w, h);
+	sleep_us(slowness() > 1 ? 1000000 : 100000);
+}
+
 /* Until both are free, neither is kept from anybody. */
 TEST_F(file, all_or_nothing)
 {
@@ -600,10 +607,7 @@ TEST_F(file, all_or_nothing)
 	EXPECT_EQ(-EAGAIN, lock_items(A, w.items, 2, SLUICE_LOCK_TRY));
 	EXPECT_EQ(0, THEY_TRY(F_WRLCK));
 	EXPECT_EQ(0, lockspace_stat(SPACE).grants);
-	if (who == FLOCK)
-		return;
-	waiter_start(&w, A);
-	EXPECT_TRUE(until(try(A, J(EX)) == -EBUSY));
+	starts_to_wait(&w, A);
 	/* It may just be looking: so wait. */
 	EXPECT_EQ(0, strange(who, self->s.theirs[0], F_WRLCK, true, 0, SLUICE_END));
 	THEY_LET_GO(1);
@@ -645,12 +649,76 @@ TEST_F(file, any_that_waits)
 	THEY_HAVE(1, F_WRLCK);
 	EXPECT_EQ(-EAGAIN, lock_items(A, w.items, 2, SLUICE_LOCK_ANY |
 				      SLUICE_LOCK_TRY));
-	waiter_start(&w, A);
-	EXPECT_TRUE(until(try(A, I(PR)) == -EBUSY));
+	starts_to_wait(&w, A);
+	EXPECT_EQ(-EBUSY, try(A, I(PR)));
 	THEY_LET_GO(1);
 	EXPECT_EQ(0, waiter_end(&w));
 	EXPECT_EQ(1, w.l.index);
 	EXPECT_EQ(1, lines_of(&self->s, "")) TH_LOG("theirs alone");
+}
+
+/*
+ * A counter in the file, which ours and strangers read and write in turns.
+ */
+static void count_up(int fd)
+{
+	__u64 n = 0;
+
+	check(pread(fd, &n, sizeof(n), 0) >= 0);
+	sched_yield();
+	n++;
+	check(pwrite(fd, &n, sizeof(n), 0) == sizeof(n));
+}
+
+static void ours_count(struct setting *s, unsigned long n)
+{
+	struct sluice_item i = along(s, 0, SLUICE_EX, 0, SLUICE_END), none = i;
+	int h = must(make_holder(NULL));
+
+	none.mode = SLUICE_UNLOCKED;
+	none.flags = 0;
+	while (n--) {
+		must(lock_until(h, &i, 1, 0, SLUICE_NO_DEADLINE));
+		count_up(s->fd[0]);
+		must(unlock(h, none));
+	}
+	_exit(0);
+}
+
+static void theirs_count(struct setting *s, unsigned long n)
+{
+	int fd = must(open(s->path[0], O_RDWR | O_CLOEXEC));
+
+	while (n--) {
+		must(strange(s->who, fd, F_WRLCK, true, 0, SLUICE_END));
+		count_up(fd);
+		must(strange(s->who, fd, F_UNLCK, false, 0, SLUICE_END));
+		/* Who asks again and again needs a moment when it is free. */
+		sleep_us(1000);
+	}
+	_exit(0);
+}
+
+TEST_F_TIMEOUT(file, counted_together, TEST_TIMEOUT_SCALED)
+{
+	unsigned long n = scaled(200, 20);
+	pid_t pid[4];
+	__u64 sum;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		pid[i] = child();
+		if (pid[i])
+			continue;
+		if (i % 2)
+			ours_count(&self->s, n);
+		theirs_count(&self->s, n);
+	}
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(0, reap_slowly(pid[i]));
+	ASSERT_EQ(sizeof(sum), pread(self->s.fd[0], &sum, sizeof(sum), 0));
+	EXPECT_EQ(4 * n, sum);
+	EXPECT_EQ(0, lines_of(&self->s, ""));
 }
 
 /*
