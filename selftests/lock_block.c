@@ -379,6 +379,25 @@ TEST_F(size, given_back)
 	EXPECT_EQ(-EINVAL, give_back(self->view, 2, 1));
 }
 
+/* What lies beyond the end, or wraps when it is rounded, is no page of it. */
+TEST_F(size, nothing_to_give_back)
+{
+	static const __u64 start[] = {
+		SLUICE_END, SLUICE_END - 4095, SLUICE_END - 4096, 1ULL << 63,
+		1ULL << 44,
+	};
+	size_t i;
+
+	ASSERT_EQ(0, take(A, R(EX, 0, PAGE - 1)));
+	ASSERT_EQ(0, take(A, R(EX, 1ULL << 44, SLUICE_END)));
+	memset(self->p, 0xee, PAGE);
+	for (i = 0; i < ARRAY(start); i++) {
+		EXPECT_EQ(0, give_back(self->view, start[i], SLUICE_END));
+		EXPECT_EQ(PAGE, size_of(self->view).used) TH_LOG("%llx", start[i]);
+		EXPECT_EQ(0xee, load(self->p));
+	}
+}
+
 TEST_F(size, who_may_give_back)
 {
 	__u32 mode;

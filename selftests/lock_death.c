@@ -293,6 +293,94 @@ TEST_F(death, lost_range)
 	EXPECT_EQ(0, l.index);
 }
 
+/* What is lost is lost by range, whatever dies around it or over it. */
+TEST_F(death, lost_within_died)
+{
+	struct sluice_item repair = R(EX, 0, 30);
+	int h = make_holder(NULL);
+
+	repair.flags = SLUICE_ITEM_REPAIR;
+	ASSERT_EQ(0, take(h, R(EX, 0, 30)));
+	ASSERT_EQ(0, recover(h, R(EX, 0, 9), SLUICE_RECOVER_LOST));
+	close(h);
+	ASSERT_TRUE(until(GRANTS == 0));
+	EXPECT_EQ(-ENOTRECOVERABLE, try(A, R(PR, 9, 10)));
+	EXPECT_EQ(SLUICE_OWNER_DIED, status_of(A, R(PR, 10, 30)));
+	h = make_holder(NULL);
+	ASSERT_EQ(0, take(h, repair));
+	ASSERT_EQ(0, recover(h, R(EX, 0, 30), SLUICE_RECOVER_LOST));
+	close(h);
+	ASSERT_TRUE(until(GRANTS == 0));
+	ASSERT_EQ(0, take(A, repair));
+	EXPECT_EQ(0, recover(A, R(EX, 10, 20), SLUICE_RECOVER_CONSISTENT));
+	ASSERT_EQ(0, unlock_all(A));
+	EXPECT_EQ(0, status_of(A, R(PR, 10, 20)));
+	EXPECT_EQ(-ENOTRECOVERABLE, try(A, R(PR, 9, 10)));
+	EXPECT_EQ(-ENOTRECOVERABLE, try(A, R(PR, 20, 21)));
+}
+
+/* Random marks against a map of every byte. */
+#define MARKED	32
+
+static bool any_of(const bool *map, __u32 from, __u32 to)
+{
+	for (; from <= to; from++)
+		if (map[from])
+			return true;
+	return false;
+}
+
+static void set_all(bool *map, __u32 from, __u32 to, bool value)
+{
+	for (; from <= to; from++)
+		map[from] = value;
+}
+
+static void random_mark(struct sluice_item i, __u32 what, bool *died, bool *lost)
+{
+	int h = must(make_holder(NULL));
+
+	i.flags = SLUICE_ITEM_REPAIR;
+	must(lock_items(h, &i, 1, SLUICE_LOCK_TRY));
+	check(!!(i.status & SLUICE_UNRECOVERABLE) == any_of(lost, i.start, i.end));
+	if (what == SLUICE_RECOVER_CONSISTENT) {
+		set_all(died, i.start, i.end, false);
+		set_all(lost, i.start, i.end, false);
+	} else if (what == SLUICE_RECOVER_LOST) {
+		set_all(lost, i.start, i.end, true);
+	} else {
+		set_all(died, i.start, i.end, true);
+	}
+	if (what) {
+		must(recover(h, i, what));
+		must(unlock_all(h));
+	}
+	close(h);
+}
+
+TEST_F(death, random_marks)
+{
+	unsigned long rounds = scaled(1500, 200), n;
+	bool died[MARKED] = { }, lost[MARKED] = { };
+	__u64 seed = 4711, r;
+
+	for (n = 0; n < rounds; n++) {
+		__u32 a, b;
+
+		r = random_next(&seed) >> 16;
+		a = r % MARKED;
+		b = a + (r >> 8) % (MARKED - a);
+		random_mark(R(EX, a, b), (r >> 16) % 3, died, lost);
+		r = random_next(&seed) >> 16;
+		a = r % MARKED;
+		b = a + (r >> 8) % (MARKED - a);
+		ASSERT_EQ(any_of(lost, a, b) ? -ENOTRECOVERABLE :
+			  any_of(died, a, b) ? SLUICE_OWNER_DIED : 0,
+			  status_of(A, R(CR, a, b)))
+			TH_LOG("round %lu, [%u, %u]", n, a, b);
+	}
+}
+
 /*
  * The value block.
  */
