@@ -193,6 +193,7 @@ test_source() {
 
 stage_tests() {
 	local name file source seconds word
+	local -a modules
 	: >"$STAGE/sluice/tests"
 	for name in "$@"; do
 		file=$TESTS_DIR/$name
@@ -205,6 +206,8 @@ stage_tests() {
 		for word in $(setting needs "$source"); do
 			stage_word "$word"
 		done
+		read -ra modules < <(setting modules "$source") || true
+		image_modules "$STAGE" "$KERNEL_DIR" "${modules[@]}"
 	done
 }
 

@@ -69,6 +69,22 @@ image_drivers() {
 	done
 }
 
+# image_modules STAGE KERNEL_DIR NAME... - those that the kernel has, with what
+# they need, for modprobe.
+image_modules() {
+	local stage=$1 kernel=$2 release name module
+	shift 2
+	release=$(cat "$kernel/release")
+	[[ $# -gt 0 && -e $kernel/lib/modules/$release/modules.dep ]] || return 0
+	for name; do
+		modprobe -d "$kernel" -S "$release" --show-depends "$name" 2>/dev/null || true
+	done | awk '$1 == "insmod" { print $2 }' | while read -r module; do
+		install -D -m 644 "$module" "$stage/lib/${module#"$kernel/lib/"}"
+	done
+	cp "$kernel/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "$stage/lib/modules/$release/"
+	depmod -b "$stage" "$release"
+}
+
 # image_library_path - where programs of this tree find their library.
 image_library_path() { echo "$BUILD_DIR/lib"; }
 
