@@ -790,7 +790,11 @@ static void ring_open(struct kunit *test, struct crowd *crowd,
 	KUNIT_EXPECT_EQ(test, -EDEADLK, crowd->holders[victim]->request.error);
 	for (i = 0; i < ring->count; i++) {
 		h = (victim + ring->count - i) % ring->count;
-		KUNIT_EXPECT_FALSE(test, crowd_waits(crowd, h));
+		if (crowd_waits(crowd, h)) {
+			KUNIT_FAIL(test, "%u of %u still waits", h,
+				   ring->count);
+			return;
+		}
 		if (i)
 			KUNIT_EXPECT_EQ(test, 0,
 					crowd->holders[h]->request.error);
