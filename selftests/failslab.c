@@ -68,12 +68,12 @@ static bool disarm(void)
 	return fired;
 }
 
-/* What a call that fails must leave as it was. */
+/* What a call that fails must leave as it was; compared as bytes. */
 struct shape {
 	__u64 resources, grants, waiting;
-	__u32 publishers, subscribers, in_flight;
+	__u64 publishers, subscribers, in_flight;
 	__u64 pool;
-	int fds;
+	__u64 fds;
 };
 
 static int count_fds(void)
