@@ -33,10 +33,10 @@ struct file *sluice_area_file(loff_t size)
 {
 	struct file *file = sluice_shmem_file("sluice", size);
 
-	if (!IS_ERR(file)) {
-		__module_get(THIS_MODULE);
-		file->f_op = &area_fops;
-	}
+	if (IS_ERR(file))	/* it says ENOSPC when there is no inode */
+		return ERR_PTR(-ENOMEM);
+	__module_get(THIS_MODULE);
+	file->f_op = &area_fops;
 	return file;
 }
 
