@@ -117,7 +117,7 @@ TEST_F(many, one_queue)
 	unsigned long i;
 	struct crew c;
 
-	crew_make(&c, scaled(3000, 300), 1, 0);
+	crew_make(&c, scaled(10000, 500), 1, 0);
 	for (i = 0; i < c.n; i++)
 		ASSERT_EQ(i ? -EINPROGRESS : 0, ask(c.h[i], own(&c, 0, SLUICE_EX)));
 	EXPECT_EQ(c.n - 1, waiting_of(&c));

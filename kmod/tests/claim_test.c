@@ -11,7 +11,7 @@
 
 #define SLOTS		8
 #define POSITIONS	4096
-#define SEEDS		64
+#define SEEDS		16
 
 enum oracle_state {
 	UNCLAIMED,
