@@ -524,7 +524,7 @@ static int fate_of(void (*victim)(int ch, struct news *news))
 		enter_cgroup("publisher");
 		victim(ch, news);
 	}
-	fate = reap(pid);
+	fate = reap_slowly(pid);
 	seen = load(&news->received);
 	check(until(load(&news->received) > seen + 100));
 	check(stat_of(ch).publishers == 1);
