@@ -45,6 +45,15 @@ int sl_device_open(uint64_t features)
 	return fd;
 }
 
+int sl_abi_check(void)
+{
+	int fd = sl_device_open(0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -EPROTONOSUPPORT ? fd : 0;
+}
+
 int sl_options_take(void *known, size_t size, const void *options)
 {
 	const unsigned char *bytes = options;

@@ -30,6 +30,16 @@ int sl_call_sized(int fd, unsigned long request, void *argument, size_t size);
 int sl_device_open(uint64_t features);
 
 /**
+ * sl_abi_check() - is the module's ABI this library's?
+ *
+ * For descriptors that came from elsewhere: where there is no device to ask,
+ * the descriptor has to do.
+ *
+ * Return: 0, or -EPROTONOSUPPORT.
+ */
+int sl_abi_check(void);
+
+/**
  * sl_options_take() - copy an options structure that may be older or newer
  * @known: in: the defaults; out: what is given
  * @size: of @known

@@ -97,15 +97,10 @@ static bool is_channel(int fd)
 int sluice_channel_from_fd(int fd, struct sluice_channel **channel)
 {
 	struct sluice_stat stat = { 0 };
-	int device, err;
+	int err = sl_abi_check();
 
-	/* Where there is no device, the descriptor has to do. */
-	device = sl_device_open(0);
-	if (device == -EPROTONOSUPPORT)
-		return device;
-	if (device >= 0)
-		close(device);
-	err = sl_call(fd, SLUICE_IOC_STAT, &stat);
+	if (!err)
+		err = sl_call(fd, SLUICE_IOC_STAT, &stat);
 	if (err)
 		return err;
 	if (!is_channel(fd))

@@ -108,15 +108,10 @@ sluice_lockspace_open_anonymous(const struct sluice_lockspace_options *options,
 int sluice_lockspace_from_fd(int fd, struct sluice_lockspace **lockspace)
 {
 	struct sluice_lockspace_stat stat = { 0 };
-	int device, err;
+	int err = sl_abi_check();
 
-	/* Where there is no device, the descriptor has to do. */
-	device = sl_device_open(0);
-	if (device == -EPROTONOSUPPORT)
-		return device;
-	if (device >= 0)
-		close(device);
-	err = sl_call(fd, SLUICE_IOC_LOCKSPACE_STAT, &stat);
+	if (!err)
+		err = sl_call(fd, SLUICE_IOC_LOCKSPACE_STAT, &stat);
 	if (err)
 		return err;
 	return lockspace_new(fd, false, &stat.config, lockspace);
