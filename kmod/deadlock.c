@@ -39,6 +39,7 @@
 #include "holder.h"
 #include "lockspace.h"
 #include "request.h"
+#include "trace.h"
 
 #define CYCLES_KEPT	16	/* of a lockspace */
 #define STEPS_KEPT	64	/* of a cycle */
@@ -277,6 +278,15 @@ static void cycle_keep(struct sluice_lockspace *space,
 	cycle_free(oldest);
 }
 
+static void cycle_trace(struct sluice_lockspace *space,
+			struct sluice_want *last, u32 length)
+{
+	struct sluice_want *want;
+
+	for (want = last; want; want = cycle_before(want))
+		trace_sluice_deadlock_step(space, --length, want);
+}
+
 /* Without memory it is only counted. */
 static void cycle_record(struct sluice_lockspace *space,
 			 struct sluice_want *last,
@@ -289,6 +299,9 @@ static void cycle_record(struct sluice_lockspace *space,
 	space->deadlock_numbers++;
 	for (want = last; want; want = cycle_before(want))
 		length++;
+	trace_sluice_deadlock(space, length, sluice_request_holder(victim));
+	if (trace_sluice_deadlock_step_enabled())
+		cycle_trace(space, last, length);
 	kept = min_t(u32, length, STEPS_KEPT);
 	cycle = kzalloc(struct_size(cycle, steps, kept), GFP_KERNEL_ACCOUNT);
 	if (!cycle)

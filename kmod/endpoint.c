@@ -32,6 +32,7 @@
 #include "quota.h"
 #include "subscriber.h"
 #include "table.h"
+#include "trace.h"
 
 static const struct file_operations endpoint_fops;
 
@@ -167,6 +168,7 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 	sluice_table_set(channel, ep->role, index,
 			       sluice_endpoint_get(ep));
 	sluice_table_changed(channel);
+	trace_sluice_join(ep);
 	mutex_unlock(&channel->lock);
 	return 0;
 }
@@ -213,6 +215,7 @@ void sluice_endpoint_leave(struct sluice_endpoint *ep, u32 reason)
 	mutex_lock(&channel->lock);
 	if (ep->state == SLUICE_ACTIVE) {
 		ep->reason = reason ?: leave_reason();
+		trace_sluice_leave(ep);
 		if (ep->role == SLUICE_PUBLISHER)
 			sluice_publisher_left(sluice_publisher(ep));
 		else
@@ -266,7 +269,7 @@ static bool sleep_over(struct sluice_endpoint *ep,
 	return over;
 }
 
-long sluice_endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
+static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 			   bool (*ready)(struct sluice_endpoint *ep, u64 arg),
 			   u64 arg)
 {
@@ -309,6 +312,20 @@ long sluice_endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 	/* It may have been woken for a message that it now leaves to others. */
 	if (exclusive)
 		wake_up_interruptible(queue);
+	return ret;
+}
+
+long sluice_endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
+			   bool (*ready)(struct sluice_endpoint *ep, u64 arg),
+			   u64 arg)
+{
+	u64 since = ktime_get_ns();
+	long ret;
+
+	trace_sluice_sleep(ep, deadline == SLUICE_NO_DEADLINE ?
+			       -1 : deadline - (s64)since);
+	ret = endpoint_sleep(ep, deadline, ready, arg);
+	trace_sluice_wake(ep, ktime_get_ns() - since, ret);
 	return ret;
 }
 

@@ -35,6 +35,7 @@
 #include "lockspace.h"
 #include "quota.h"
 #include "resource.h"
+#include "trace.h"
 
 /* Grants that are let go of while the lock is held once. */
 #define LEAVE_BATCH	256
@@ -83,11 +84,13 @@ static void grant_leave(struct sluice_grant *grant, bool died,
 			struct list_head *dirty)
 {
 	struct sluice_resource *resource = grant->resource;
+	struct sluice_holder *holder = grant->holder;
 
 	sluice_grant_withdraw(grant);
 	sluice_resource_dirty(resource, dirty);
 	if (!died || !sluice_mode_writes(grant->mode))
 		return sluice_grant_free(grant);
+	trace_sluice_owner_died(grant, holder);
 	grant->since = ktime_get_ns();
 	resource->space->died++;
 	sluice_resource_mark(resource, grant, false);

@@ -27,6 +27,7 @@
 #include "quota.h"
 #include "subscriber.h"
 #include "table.h"
+#include "trace.h"
 
 /*
  * Joining.
@@ -355,6 +356,7 @@ static long publisher_wake(struct sluice_call *call)
 
 	if (call->arg.wake.index)
 		return -EINVAL;
+	trace_sluice_publish_wake(&pub->ep, call->arg.wake.count);
 	sluice_subscriber_wake(pub->ep.channel, call->arg.wake.count);
 	return 0;
 }

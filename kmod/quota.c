@@ -19,6 +19,7 @@
 #include <linux/user_namespace.h>
 
 #include "quota.h"
+#include "trace.h"
 
 struct sluice_user {
 	struct hlist_node node;
@@ -149,6 +150,8 @@ int sluice_charge(struct sluice_user *user, enum sluice_res res, u64 n)
 			goto over;
 	return 0;
 over:
+	trace_sluice_quota(level->uid, res, n, sluice_charged(level, res),
+			   sluice_user_limit(res));
 	for (undo = user; undo != level; undo = undo->parent)
 		atomic64_sub(n, &undo->used[res]);
 	return res == SLUICE_RES_FDS ? -ETOOMANYREFS : -EDQUOT;

@@ -34,6 +34,7 @@
 #include "holder.h"
 #include "lockspace.h"
 #include "request.h"
+#include "trace.h"
 
 #define PASSED_MAX	64
 
@@ -381,6 +382,8 @@ static void want_grant(struct sluice_want *want, u64 now)
 		sluice_resource_status(resource, want->start, want->last);
 	want->granted = true;
 	space->granted++;
+	trace_sluice_lock_grant(want, sluice_request_waits(&want->holder->request) ?
+				now - want->holder->request.since : 0);
 	sluice_grant_publish(grant);
 	if (!grant->fresh)
 		want->grant = NULL;
@@ -464,6 +467,7 @@ void sluice_request_fail(struct sluice_request *request, int error,
 			 struct list_head *dirty)
 {
 	request_assert(request);
+	trace_sluice_lock_fail(request, error);
 	request_leave(request, dirty);
 	request_end(request, SLUICE_REQUEST_FAILED, error);
 }
@@ -562,8 +566,11 @@ static int request_wait(struct sluice_request *request, u32 index, u64 now)
 		return -ETIMEDOUT;
 	request->since = now;
 	WRITE_ONCE(request->state, SLUICE_REQUEST_WAITING);
-	for (i = 0; i < request->count; i++)
+	for (i = 0; i < request->count; i++) {
 		request->wants[i].resource->space->blocked++;
+		trace_sluice_lock_wait(&request->wants[i], i > index ? 0 :
+				       sluice_trace_blocker(&request->wants[i]));
+	}
 	request_notice(request, index);
 	if (request->flags & SLUICE_LOCK_ASYNC &&
 	    request->deadline != SLUICE_NO_DEADLINE)

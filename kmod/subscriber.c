@@ -26,6 +26,7 @@
 #include "publisher.h"
 #include "subscriber.h"
 #include "table.h"
+#include "trace.h"
 
 /*
  * Joining.
@@ -670,6 +671,8 @@ void sluice_subscriber_left(struct sluice_subscriber *sub)
 	bool evicted = sub->ep.reason == SLUICE_LEFT_EVICTED;
 
 	lockdep_assert_held(&channel->lock);
+	if (evicted)
+		trace_sluice_evict(sub);
 	channel->subscriber_count--;
 	mutex_lock(&channel->claims_lock);
 	WRITE_ONCE(sub->ep.state, evicted ? SLUICE_EVICTED : SLUICE_FREE);
@@ -695,6 +698,7 @@ static long subscriber_wake(struct sluice_call *call)
 
 	if (call->arg.wake.index >= channel->config.publishers || call->arg.wake.count)
 		return -EINVAL;
+	trace_sluice_room_wake(&sub->ep, call->arg.wake.index);
 	if (sluice_is_queue(channel))
 		subscriber_reap(sub);
 	rcu_read_lock();
