@@ -26,14 +26,24 @@ die() {
 # by ourselves with every checker on; its key is the series it began with.
 canonical_key() {
 	case $1 in
-	6.1 | 6.1-rt | 6.12 | 7.2 | 7.2-gcov) echo "$1" ;;
+	6.1 | 6.1-rt | 6.12 | 7.2 | 7.2-gcov | uml) echo "$1" ;;
 	debug) echo 7.2 ;;
 	debug-gcov | gcov) echo 7.2-gcov ;;
-	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.12, 7.2 alias debug, 7.2-gcov)" ;;
+	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.12, 7.2 alias debug, 7.2-gcov, uml)" ;;
 	esac
 }
 
 is_debug_key() { [[ $1 == 7.2* ]]; }
+
+# best_accelerator - a /dev/kvm that can be opened says nothing: under some
+# hypervisors the guest hangs.  The processor must have the feature.
+best_accelerator() {
+	if grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo && [[ -w /dev/kvm ]]; then
+		echo kvm
+	else
+		echo tcg
+	fi
+}
 
 # need_space DIR MEGABYTES WHAT - say so before a build dies halfway.
 need_space() {

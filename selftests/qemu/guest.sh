@@ -15,6 +15,9 @@
 #	--disk FILE	attach as a read-only disk: /dev/disk (and /dev/vda)
 #	--scratch SIZE	attach an empty disk of that size: /dev/scratch
 #	--mem MB	memory; 1024, debug kernels 2048
+#	--accel NAME	kvm or tcg, instead of the best there is; or icount: one
+#			emulated processor, whose time is the instructions that it
+#			has executed, one each nanosecond
 #	--timeout SEC	kill the guest after that time; 600
 #	--env NAME=VALUE	set in the guest's environment
 #	--module FILE	this sluice.ko, instead of building it; "none" for none
@@ -37,28 +40,30 @@ set -euo pipefail
 
 KERNEL=${KERNEL:-6.1} MEM=${MEM:-} TIMEOUT=${TIMEOUT:-600} OUT=${OUT:-}
 DISK=${DISK:-} SCRATCH=${SCRATCH:-} MODULE="" RESULTS=""
-SLUICE_SCALE=${SLUICE_SCALE:-}
+SLUICE_SCALE=${SLUICE_SCALE:-} ACCEL=""
 TESTS_DIR=$BUILD_DIR/selftests
 ENVIRONMENT=()
 read -ra COPIES <<<"${FILES:-}"
 
 # --- QEMU --------------------------------------------------------------------
 
-# A /dev/kvm that can be opened says nothing: under some hypervisors the guest
-# hangs.  The processor must have the feature.
 # Some versions of QEMU emulate cmpxchg16b wrongly now and then, which recent
 # kernels use for every allocation if they may.  With five-level page tables
 # (la57), 7.2 takes what it knows of the CPU away for a moment while it boots, and
 # KASAN takes an interrupt's memory in that moment for wild.
 accelerator() {
-	if grep -qE '^flags.* (vmx|svm)( |$)' /proc/cpuinfo && [[ -w /dev/kvm ]]; then
-		printf '%s\n' -accel kvm -cpu host
-	else
-		printf '%s\n' -accel tcg,thread=multi -cpu "max,-cx16,-la57"
-	fi
+	case ${ACCEL:-$(best_accelerator)} in
+	kvm) printf '%s\n' -accel kvm -cpu host -smp 2 ;;
+	tcg) printf '%s\n' -accel tcg,thread=multi -cpu "max,-cx16,-la57" -smp 2 ;;
+	icount)
+		printf '%s\n' -accel tcg,thread=single -icount shift=0,sleep=off \
+			-cpu "max,-cx16,-la57" -smp 1
+		;;
+	*) die "no such accelerator: $ACCEL" ;;
+	esac
 }
 
-is_emulated() { ! accelerator | grep -qx kvm; }
+is_emulated() { [[ ${ACCEL:-$(best_accelerator)} != kvm ]]; }
 
 # How many times slower than on Debian's own kernel things are, for tests to
 # divide their iterations by, unless the user says how long they shall be.
@@ -110,7 +115,7 @@ qemu_command() {
 	shift 2
 	echo qemu-system-x86_64
 	accelerator
-	printf '%s\n' -M q35 -smp 2 -m "$MEM" -display none -monitor none -no-reboot \
+	printf '%s\n' -M q35 -m "$MEM" -display none -monitor none -no-reboot \
 		-nodefaults -serial "file:$console" \
 		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$initrd" \
 		-append "$(kernel_command_line "$@")"
@@ -291,6 +296,7 @@ parse_options() {
 		--disk) DISK=$2 ;;
 		--scratch) SCRATCH=$2 ;;
 		--mem) MEM=$2 ;;
+		--accel) ACCEL=$2 ;;
 		--timeout) TIMEOUT=$2 ;;
 		--env) ENVIRONMENT+=("$2") ;;
 		--module) MODULE=$2 ;;

@@ -9,13 +9,15 @@
 #	kernel.sh tarball	print the newest linux-source tarball
 #	kernel.sh kselftest	print the directory with kselftest_harness.h
 #
-# A kernel's directory holds vmlinuz, kdir (to build modules against), release
-# (what uname -r will say), version (Debian's) and lib/modules.
+# A kernel's directory holds vmlinuz (uml: linux, a program), kdir (to build
+# modules against), release (what uname -r will say), version (Debian's) and
+# lib/modules.
 #
 # Keys: 6.1 and 6.1-rt are Debian 12's cloud and real-time kernels, 6.12 the
 # cloud kernel of its backports, 7.2 (alias debug) is built here from the
 # newest linux-source with the checkers of config/debug.config, 7.2-gcov the
-# same for coverage.  Exact versions are looked up through Debian's
+# same for coverage, uml is User Mode Linux of the same source, which runs user
+# code at the machine's own speed.  Exact versions are looked up through Debian's
 # metapackages, once a week; without a network the last ones known are used.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
@@ -135,7 +137,7 @@ prebuilt_fetch() {
 	publish_dir "$tmp" "$dir"
 }
 
-# --- the debug kernel --------------------------------------------------------
+# --- kernels built here ------------------------------------------------------
 
 # source_dir SUITE - unpacked, with the tarball beside it.
 source_dir() { looked_up "$1" source_latest; }
@@ -164,8 +166,22 @@ source_fetch() {
 }
 
 config_fragments() {
-	echo "$QEMU_DIR/config/debug.config"
+	case $1 in
+	uml) echo "$QEMU_DIR/config/uml.config" ;;
+	*) echo "$QEMU_DIR/config/debug.config" ;;
+	esac
 	[[ $1 != *-gcov ]] || echo "$QEMU_DIR/config/gcov.config"
+}
+
+# kbuild_args KEY - what make needs to be told for it, one word a line.
+kbuild_args() { [[ $1 != uml ]] || echo ARCH=um; }
+
+# kernel_image KEY - what is built, and under which name it is kept.
+kernel_image() {
+	case $1 in
+	uml) echo vmlinux vmlinux linux ;;
+	*) echo bzImage arch/x86/boot/bzImage vmlinuz ;;
+	esac
 }
 
 # What the result depends on besides the source: configuration and compiler.
@@ -189,20 +205,22 @@ built_dir() {
 }
 
 build_kernel() {
-	local key=$1 source=$2 dir=$3 log=$3/build.log
-	local -a fragments
+	local key=$1 source=$2 dir=$3 log=$3/build.log target image name
+	local -a fragments args
 	mapfile -t fragments < <(config_fragments "$key")
+	mapfile -t args < <(kbuild_args "$key")
+	read -r target image name < <(kernel_image "$key")
 	need_space "$CACHE_DIR" 4000 "building the $key kernel"
 	info "building the $key kernel (some minutes, once); log: $log"
 	mkdir -p "$dir/kdir"
 	if ! configure_kernel "$source" "$dir/kdir" "${fragments[@]}" >"$log" 2>&1 ||
 		! check_config "$dir/kdir/.config" "${fragments[@]}" ||
-		! make -C "$source" O="$dir/kdir" -j"$JOBS" bzImage modules >>"$log" 2>&1; then
+		! make -C "$source" O="$dir/kdir" -j"$JOBS" "${args[@]}" "$target" modules >>"$log" 2>&1; then
 		warn "the $key kernel did not build; the log ends:"
 		tail -n 20 "$log" >&2
 		return 1
 	fi
-	cp "$dir/kdir/arch/x86/boot/bzImage" "$dir/vmlinuz"
+	cp "$dir/kdir/$image" "$dir/$name"
 	cp "$dir/kdir/include/config/kernel.release" "$dir/release"
 	mkdir -p "$dir/lib/modules/$(cat "$dir/release")"
 	basename "${source%/linux}" >"$dir/version"
@@ -212,16 +230,17 @@ build_kernel() {
 configure_kernel() {
 	local source=$1 out=$2
 	shift 2
-	make -C "$source" O="$out" tinyconfig
+	make -C "$source" O="$out" "${args[@]}" tinyconfig
 	# Later lines win; what is said twice is said on purpose.
 	KCONFIG_CONFIG="$out/.config" "$source/scripts/kconfig/merge_config.sh" \
 		-m -O "$out" "$out/.config" "$@"
-	make -C "$source" O="$out" olddefconfig
+	make -C "$source" O="$out" "${args[@]}" olddefconfig
 }
 
 # Options come and go with the kernel's age: one that did not take is told, but
-# without these the debug kernel would pass what it is there to find.
-ESSENTIAL='KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL'
+# without these the debug kernel would pass what it is there to find, and two
+# programs in User Mode Linux would not run at the same time.
+ESSENTIAL='SMP|KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL'
 
 check_config() {
 	local config=$1 line rc=0
@@ -247,21 +266,21 @@ wanted_options() {
 		END { for (option in want) print want[option] }' "$@"
 }
 
-debug_dir() {
+newest_dir() {
 	built_dir "$1" "$SOURCE_SUITE" && return
 	warn "********************************************************************"
-	warn "the newest kernel cannot be had or built here; the debug kernel is"
+	warn "the newest kernel cannot be had or built here; the $1 kernel is"
 	warn "built from the older source of $FALLBACK_SUITE instead"
 	warn "********************************************************************"
 	built_dir "$1" "$FALLBACK_SUITE" ||
-		die "cannot build a debug kernel (messages above)"
+		die "cannot build the $1 kernel (messages above)"
 }
 
 # --- entry points ------------------------------------------------------------
 
 kernel_dir() {
 	case $1 in
-	7.2*) debug_dir "$1" ;;
+	7.2* | uml) newest_dir "$1" ;;
 	*) prebuilt_dir "$1" ;;
 	esac
 }

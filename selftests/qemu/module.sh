@@ -67,6 +67,7 @@ main() {
 	mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
+	[[ $key != uml ]] || args+=(ARCH=um)
 	with_lock "module${dest//\//-}" build "$kdir" "$dest" "${args[@]}"
 }
 
