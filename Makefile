@@ -21,7 +21,7 @@ export BUILD_DIR := $(BUILD)
 
 # What may be given on the command line goes to the scripts by value, so that
 # no quote or dollar in it is read a second time, by make neither.
-SETTINGS	:= T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE
+SETTINGS	:= T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE QUICK
 $(foreach name,$(SETTINGS),$(if $(filter command,$(origin $(name))),\
 	$(eval override $(name) := $$(value $(name)))))
 export $(SETTINGS)
@@ -111,6 +111,15 @@ harness-check: packages			## does the harness see every kind of deliberate fault
 coverage: check-programs		## lines of the module and the library that the tests reach
 	@$(QEMU)/packages.sh coverage
 	@$(QEMU)/coverage.sh
+
+# --- measuring -------------------------------------------------------------------
+
+.PHONY: bench
+bench: packages				## Sluice and others side by side; T=regex some measures; QUICK=1 roughly
+	@$(QEMU)/packages.sh bench
+	@$(MAKE) --no-print-directory lib
+	@$(MAKE) --no-print-directory -C bench OUT=$(BUILD)/bench LIBSLUICE=$(BUILD)/lib all
+	@bench/bench.sh
 
 # --- using it in a guest ---------------------------------------------------------
 

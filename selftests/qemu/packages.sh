@@ -3,7 +3,7 @@
 #
 # packages.sh SET... - install the Debian packages that a task needs, if any is
 # missing.  Sets: build (library and command), guest (boot a kernel), kernel
-# (build one), test (unit tests, 32-bit programs), coverage.
+# (build one), test (unit tests, 32-bit programs), coverage, bench (peers).
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -17,6 +17,10 @@ packages_of() {
 	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
 	test) echo check mandoc gcc-multilib ;;
 	coverage) echo gcovr ;;
+	bench)
+		echo gnuplot-nox python3 busybox-static util-linux
+		echo iceoryx libiceoryx-binding-c-dev libzmq3-dev libnng-dev
+		;;
 	*) die "no such set of packages: $1" ;;
 	esac
 }
@@ -28,6 +32,7 @@ reason() {
 	kernel) echo "to unpack kernels and build one with debugging checks" ;;
 	test) echo "to build the tests" ;;
 	coverage) echo "to report coverage" ;;
+	bench) echo "to measure others and to plot" ;;
 	esac
 }
 
@@ -38,8 +43,9 @@ install_packages() {
 		apt-get install -y -qq --no-install-recommends "$@" >/dev/null </dev/null
 }
 
-# A machine that cannot have the 32-bit compiler goes without 32-bit tests.
-optional() { [[ $1 == gcc-multilib ]]; }
+# A machine that cannot have the 32-bit compiler goes without 32-bit tests, and
+# who is not in this Debian is not measured: the report says so.
+optional() { [[ $1 =~ ^(gcc-multilib|gnuplot-nox|iceoryx|lib(iceoryx|zmq|nng).*)$ ]]; }
 
 ensure() {
 	local package
