@@ -12,8 +12,13 @@
  * locks follow what the holder still has. A lock of flock() is kept as strong as
  * it was, for flock() lets go of what it converts.
  *
+ * While LOCK is at it the kernel's lock is not followed: it may have been had
+ * for a grant that the caller has yet to be told of. What changes meanwhile is
+ * remembered, and followed once that is settled.
+ *
  * On a local file system who waits is woken; where locks are a server's, the
  * kernel cannot be asked to wait until a deadline, and is asked again and again.
+ * What blocks until a file server answers is done in remote.c.
  *
  * Locks: holder->backing_lock, outside the domain's.
  */
@@ -21,23 +26,23 @@
 #include <linux/err.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
+#include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "backing.h"
 #include "compat.h"
+#include "deadlock.h"
 #include "domain.h"
 #include "grant.h"
 #include "holder.h"
 #include "lockspace.h"
+#include "remote.h"
 #include "request.h"
 
 /* How long to wait between two tries, in milliseconds. */
 #define WAIT_FIRST	1U
 #define WAIT_MOST	128U
-
-/* How long a cancelled request may go on waiting for a stranger. */
-#define CANCEL_SLICE	(50 * NSEC_PER_MSEC)
 
 static struct sluice_backing *backing_find(struct sluice_holder *holder,
 					   const struct sluice_lockspace *space,
@@ -47,7 +52,7 @@ static struct sluice_backing *backing_find(struct sluice_holder *holder,
 
 	lockdep_assert_held(&holder->backing_lock);
 	list_for_each_entry(backing, &holder->backings, link)
-		if (backing->space == space &&
+		if (backing->space == space && !backing->ending &&
 		    !memcmp(&backing->key, key, sizeof(*key)))
 			return backing;
 	return NULL;
@@ -77,20 +82,37 @@ static void backing_free(struct sluice_backing *backing)
 	kfree(backing);
 }
 
+struct file *sluice_backing_open(const struct path *path, int flags,
+				 const struct cred *cred)
+{
+	return dentry_open(path, flags & (O_ACCMODE | O_DIRECTORY | O_LARGEFILE),
+			   cred);
+}
+
+/* With the rights that who opened it had. */
+static int backing_open(struct sluice_backing *backing, struct file *file)
+{
+	if (sluice_remote_serves(file)) {
+		backing->remote = sluice_remote_new(backing, file);
+		return PTR_ERR_OR_ZERO(backing->remote);
+	}
+	backing->file = sluice_backing_open(&file->f_path, file->f_flags,
+					    file->f_cred);
+	return PTR_ERR_OR_ZERO(backing->file);
+}
+
 static struct sluice_backing *backing_new(struct sluice_want *want,
 					  struct file *file)
 {
-	int flags = file->f_flags & (O_ACCMODE | O_DIRECTORY | O_LARGEFILE);
 	struct sluice_backing *backing;
+	int ret;
 
 	backing = kzalloc(sizeof(*backing), GFP_KERNEL_ACCOUNT);
 	if (!backing)
 		return ERR_PTR(-ENOMEM);
-	/* With the rights that who opened it had. */
-	backing->file = dentry_open(&file->f_path, flags, file->f_cred);
-	if (IS_ERR(backing->file)) {
-		int ret = PTR_ERR(backing->file);
-
+	backing->holder = want->holder;
+	ret = backing_open(backing, file);
+	if (ret) {
 		kfree(backing);
 		return ERR_PTR(ret);
 	}
@@ -112,7 +134,7 @@ static int backing_check(const struct sluice_want *want,
 		return 0;
 	if (want->start || want->last != SLUICE_END)
 		return -EINVAL;
-	if (backing && backing->flock == F_RDLCK &&
+	if (backing && READ_ONCE(backing->flock) == F_RDLCK &&
 	    backing_type(want->mode) == F_WRLCK)
 		return -EOPNOTSUPP;
 	return 0;
@@ -144,14 +166,14 @@ int sluice_backing_get(struct sluice_want *want, struct file *file, u32 flags)
 	return ret;
 }
 
-/* Is anything of the resource left to the holder? */
-static bool backing_needed(struct sluice_holder *holder,
-			   const struct sluice_backing *backing)
+bool sluice_backing_needed(const struct sluice_backing *backing)
 {
+	struct sluice_holder *holder = backing->holder;
 	struct sluice_resource *resource;
 	struct sluice_domain *domain;
 	bool needed;
 
+	lockdep_assert_held(&holder->backing_lock);
 	if (backing->users)
 		return true;
 	domain = sluice_domain_lock(holder->domain);
@@ -159,6 +181,24 @@ static bool backing_needed(struct sluice_holder *holder,
 	needed = resource && sluice_grant_own(holder, resource, 0, SLUICE_END);
 	sluice_domain_unlock(domain);
 	return needed;
+}
+
+/* Do what was put off, unless it has to be put off still. */
+static void backing_catch_up(struct sluice_backing *backing)
+{
+	if (backing->trying)
+		return;
+	if (backing->remote) {
+		sluice_remote_settle(backing->remote);
+		return;
+	}
+	if (backing->behind) {
+		backing->behind = false;
+		sluice_backing_follow(backing, backing->behind_start,
+				      backing->behind_last);
+	}
+	if (!sluice_backing_needed(backing))
+		backing_free(backing);
 }
 
 void sluice_backing_put(struct sluice_want *want)
@@ -171,18 +211,30 @@ void sluice_backing_put(struct sluice_want *want)
 	want->backing = NULL;
 	mutex_lock(&holder->backing_lock);
 	backing->users--;
-	if (!backing_needed(holder, backing))
-		backing_free(backing);
+	backing_catch_up(backing);
 	mutex_unlock(&holder->backing_lock);
 }
 
-static void lock_init(struct file_lock *lock, struct file *file, int type,
-		      u32 flags, u64 start, u64 last)
+void sluice_backing_settle(struct sluice_want *want)
+{
+	struct sluice_backing *backing = want->backing;
+
+	lockdep_assert_held(&want->holder->backing_lock);
+	if (!backing || !backing->trying)
+		return;
+	backing->trying = false;
+	backing_catch_up(backing);
+}
+
+static void lock_init(struct file_lock *lock,
+		      const struct sluice_backing *backing, int type, u32 flags,
+		      u64 start, u64 last)
 {
 	locks_init_lock(lock);
-	sluice_flc(lock, file) = file;
-	sluice_flc(lock, owner) = file;
-	sluice_flc(lock, pid) = current->tgid;
+	sluice_flc(lock, file) = backing->file;
+	sluice_flc(lock, owner) = backing->file;
+	/* Not who runs: that may be a work. */
+	sluice_flc(lock, pid) = pid_nr(backing->holder->tgid);
 	sluice_flc(lock, type) = type;
 	sluice_flc(lock, flags) = flags;
 	lock->fl_start = start;
@@ -195,7 +247,7 @@ static int backing_fcntl(struct sluice_backing *backing, int type, u64 start,
 	struct file_lock lock;
 	int ret;
 
-	lock_init(&lock, backing->file, type, FL_POSIX | FL_OFDLCK, start, last);
+	lock_init(&lock, backing, type, FL_POSIX | FL_OFDLCK, start, last);
 	ret = vfs_lock_file(backing->file, F_SETLK, &lock, NULL);
 	locks_release_private(&lock);
 	return ret;
@@ -210,41 +262,61 @@ static int backing_flock(struct sluice_backing *backing, int type)
 	if (backing->flock == type ||
 	    (backing->flock == F_WRLCK && type != F_UNLCK))
 		return 0;
-	lock_init(&lock, file, type, FL_FLOCK, 0, SLUICE_END);
+	lock_init(&lock, backing, type, FL_FLOCK, 0, SLUICE_END);
 	if (file->f_op->flock)
 		ret = file->f_op->flock(file, F_SETLK, &lock);
 	else
 		ret = locks_lock_inode_wait(file_inode(file), &lock);
 	locks_release_private(&lock);
 	if (!ret)
-		backing->flock = type;
+		WRITE_ONCE(backing->flock, type);
 	return ret;
 }
 
-int sluice_backing_try(struct sluice_want *want)
+int sluice_backing_lock(struct sluice_backing *backing,
+			const struct sluice_kernel_lock *lock)
 {
-	struct sluice_backing *backing = want->backing;
-	int type = backing_type(want->mode), ret = 0;
+	int ret = 0;
 
-	lockdep_assert_held(&want->holder->backing_lock);
-	if (want->backed & SLUICE_ITEM_FCNTL) {
-		ret = backing_fcntl(backing, type, want->start, want->last);
+	if (lock->flags & SLUICE_ITEM_FCNTL) {
+		ret = backing_fcntl(backing, lock->type, lock->start,
+				    lock->last);
 		backing->flags |= SLUICE_ITEM_FCNTL;
 	}
-	if (!ret && want->backed & SLUICE_ITEM_FLOCK)
-		ret = backing_flock(backing, type);
+	if (!ret && lock->flags & SLUICE_ITEM_FLOCK) {
+		ret = backing_flock(backing, lock->type);
+		backing->flags |= SLUICE_ITEM_FLOCK;
+	}
 	return ret;
 }
 
-/* Return: nanoseconds, KTIME_MAX for ever; 0 or less if it has passed. */
-static ktime_t time_left(s64 deadline)
+int sluice_backing_try(struct sluice_want *want, s64 deadline)
+{
+	struct sluice_kernel_lock lock = {
+		.type = backing_type(want->mode),
+		.flags = want->backed,
+		.start = want->start,
+		.last = want->last,
+	};
+	struct sluice_backing *backing = want->backing;
+	int ret;
+
+	if (backing->remote)
+		return sluice_remote_try(backing->remote, &lock, deadline);
+	mutex_lock(&want->holder->backing_lock);
+	backing->trying = true;
+	ret = sluice_backing_lock(backing, &lock);
+	mutex_unlock(&want->holder->backing_lock);
+	return ret;
+}
+
+ktime_t sluice_time_left(s64 deadline)
 {
 	return deadline == SLUICE_NO_DEADLINE ? KTIME_MAX :
 		ktime_sub(deadline, ktime_get());
 }
 
-/* Return: whether the wait is over, and why. */
-static bool wait_over(struct sluice_holder *holder, s64 deadline, int *why)
+bool sluice_wait_over(struct sluice_holder *holder, s64 deadline, int *why)
 {
 	if (READ_ONCE(holder->request.cancelled))
 		*why = -ECANCELED;
@@ -252,7 +324,7 @@ static bool wait_over(struct sluice_holder *holder, s64 deadline, int *why)
 		*why = -EOWNERDEAD;
 	else if (signal_pending(current))
 		*why = -ERESTARTSYS;
-	else if (time_left(deadline) <= 0)
+	else if (sluice_time_left(deadline) <= 0)
 		*why = -ETIMEDOUT;
 	return *why;
 }
@@ -264,19 +336,19 @@ static int wait_local(struct sluice_want *want, s64 deadline)
 	struct file_lock lock;
 	int ret, why = 0;
 
-	lock_init(&lock, file, backing_type(want->mode),
+	lock_init(&lock, want->backing, backing_type(want->mode),
 		  FL_POSIX | FL_OFDLCK | FL_SLEEP, want->start, want->last);
 	for (;;) {
 		ret = posix_lock_file(file, &lock, NULL);
 		if (ret != FILE_LOCK_DEFERRED)
 			break;
 		while (!list_empty(&sluice_flc(&lock, blocked_member)) &&
-		       !wait_over(want->holder, deadline, &why))
+		       !sluice_wait_over(want->holder, deadline, &why))
 			wait_event_interruptible_hrtimeout(
 				sluice_flc(&lock, wait),
 				list_empty(&sluice_flc(&lock, blocked_member)),
-				clamp_t(s64, time_left(deadline), 1,
-					CANCEL_SLICE));
+				clamp_t(s64, sluice_time_left(deadline), 1,
+					SLUICE_WAIT_SLICE));
 		if (why)
 			break;
 	}
@@ -293,12 +365,12 @@ int sluice_backing_wait(struct sluice_holder *holder, struct sluice_want *want,
 	int why = 0;
 
 	if (want && want->backed == SLUICE_ITEM_FCNTL &&
-	    !want->backing->file->f_op->lock)
+	    !want->backing->remote && !want->backing->file->f_op->lock)
 		return wait_local(want, deadline);
-	slice = clamp_t(s64, time_left(deadline), 1, most);
+	slice = clamp_t(s64, sluice_time_left(deadline), 1, most);
 	set_current_state(TASK_INTERRUPTIBLE);
 	schedule_hrtimeout(&slice, HRTIMER_MODE_REL);
-	wait_over(holder, deadline, &why);
+	sluice_wait_over(holder, deadline, &why);
 	return why;
 }
 
@@ -306,9 +378,9 @@ int sluice_backing_wait(struct sluice_holder *holder, struct sluice_want *want,
  * Following what the holder has.
  */
 /* Does anything that the holder has of the resource go with a flock()? */
-static bool backing_flocked(struct sluice_holder *holder,
-			    const struct sluice_backing *backing)
+static bool backing_flocked(const struct sluice_backing *backing)
 {
+	struct sluice_holder *holder = backing->holder;
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	struct sluice_grant *grant = NULL;
 	struct sluice_resource *resource;
@@ -323,10 +395,10 @@ static bool backing_flocked(struct sluice_holder *holder,
 }
 
 /* How the holder has the byte @at, and until which it is the same. */
-static int backing_wanted(struct sluice_holder *holder,
-			  const struct sluice_backing *backing, u64 at,
+static int backing_wanted(const struct sluice_backing *backing, u64 at,
 			  u64 *last)
 {
+	struct sluice_holder *holder = backing->holder;
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	struct sluice_grant *grant = NULL;
 	struct sluice_resource *resource;
@@ -347,17 +419,15 @@ static int backing_wanted(struct sluice_holder *holder,
 }
 
 /* Weakening cannot fail, but for want of memory: the lock stays too strong. */
-static void backing_follow(struct sluice_holder *holder,
-			   struct sluice_backing *backing, u64 start, u64 last)
+void sluice_backing_follow(struct sluice_backing *backing, u64 start, u64 last)
 {
 	u64 until;
 	int type;
 
-	lockdep_assert_held(&holder->backing_lock);
 	if (backing->flags & SLUICE_ITEM_FCNTL) {
 		for (;; start = until + 1) {
 			until = last;
-			type = backing_wanted(holder, backing, start, &until);
+			type = backing_wanted(backing, start, &until);
 			if (start <= OFFSET_MAX)
 				backing_fcntl(backing, type, start, until);
 			if (until >= last)
@@ -365,10 +435,20 @@ static void backing_follow(struct sluice_holder *holder,
 			cond_resched();
 		}
 	}
-	if (backing->flock != F_UNLCK && !backing_flocked(holder, backing))
+	if (backing->flock != F_UNLCK && !backing_flocked(backing))
 		backing_flock(backing, F_UNLCK);
-	if (!backing_needed(holder, backing))
-		backing_free(backing);
+}
+
+static void backing_sync(struct sluice_backing *backing, u64 start, u64 last)
+{
+	if (backing->behind) {
+		start = min(start, backing->behind_start);
+		last = max(last, backing->behind_last);
+	}
+	backing->behind = true;
+	backing->behind_start = start;
+	backing->behind_last = last;
+	backing_catch_up(backing);
 }
 
 void sluice_backing_sync(struct sluice_holder *holder,
@@ -380,7 +460,7 @@ void sluice_backing_sync(struct sluice_holder *holder,
 	lockdep_assert_held(&holder->backing_lock);
 	backing = backing_find(holder, space, key);
 	if (backing)
-		backing_follow(holder, backing, start, last);
+		backing_sync(backing, start, last);
 }
 
 void sluice_backing_sync_all(struct sluice_holder *holder)
@@ -389,5 +469,102 @@ void sluice_backing_sync_all(struct sluice_holder *holder)
 
 	lockdep_assert_held(&holder->backing_lock);
 	list_for_each_entry_safe(backing, next, &holder->backings, link)
-		backing_follow(holder, backing, 0, SLUICE_END);
+		if (!backing->ending)
+			backing_sync(backing, 0, SLUICE_END);
+}
+
+/*
+ * File servers.
+ */
+void sluice_backing_lose(struct sluice_backing *backing)
+{
+	struct sluice_holder *holder = backing->holder;
+	struct sluice_grant *grant = NULL, *next;
+	struct sluice_resource *resource;
+	struct sluice_domain *domain;
+	LIST_HEAD(dirty);
+
+	lockdep_assert_held(&holder->backing_lock);
+	domain = sluice_domain_lock(holder->domain);
+	resource = sluice_resource_find(backing->space, &backing->key);
+	if (resource)
+		grant = sluice_grant_own(holder, resource, 0, SLUICE_END);
+	for (; grant; grant = next) {
+		next = sluice_grant_own_next(grant, SLUICE_END);
+		if (grant->backed)
+			sluice_holder_revoke(holder, grant, EIO, &dirty);
+		cond_resched();
+	}
+	sluice_request_pass(&dirty);
+	sluice_deadlock_resolve(&holder->request);
+	sluice_domain_unlock(domain);
+}
+
+static bool backing_is_of(const struct sluice_backing *backing,
+			  const struct sluice_lockspace *space,
+			  const struct sluice_key *key)
+{
+	return backing->remote &&
+		(!space || (backing->space == space &&
+			    !memcmp(&backing->key, key, sizeof(*key))));
+}
+
+/* Return: the first of which any of @jobs is not done, a reference; or NULL. */
+static struct sluice_remote *remote_at(struct sluice_holder *holder,
+				       const struct sluice_lockspace *space,
+				       const struct sluice_key *key, u32 jobs)
+{
+	struct sluice_remote *remote = NULL;
+	struct sluice_backing *backing;
+
+	mutex_lock(&holder->backing_lock);
+	list_for_each_entry(backing, &holder->backings, link) {
+		if (backing_is_of(backing, space, key) &&
+		    sluice_remote_busy(backing->remote, jobs)) {
+			remote = sluice_remote_get(backing->remote);
+			break;
+		}
+	}
+	mutex_unlock(&holder->backing_lock);
+	return remote;
+}
+
+static void backings_wait(struct sluice_holder *holder,
+			  const struct sluice_lockspace *space,
+			  const struct sluice_key *key, u32 jobs, s64 deadline)
+{
+	struct sluice_remote *remote;
+	bool over = false;
+
+	while (!over && (remote = remote_at(holder, space, key, jobs))) {
+		over = sluice_remote_wait(remote, jobs, deadline);
+		sluice_remote_put(remote);
+	}
+}
+
+void sluice_backings_check(struct sluice_holder *holder,
+			   const struct sluice_lockspace *space,
+			   const struct sluice_key *key, s64 deadline)
+{
+	struct sluice_backing *backing;
+
+	if (list_empty_careful(&holder->backings))
+		return;
+	mutex_lock(&holder->backing_lock);
+	list_for_each_entry(backing, &holder->backings, link)
+		if (backing_is_of(backing, space, key) && !backing->ending)
+			sluice_remote_check(backing->remote);
+	mutex_unlock(&holder->backing_lock);
+	backings_wait(holder, space, key, SLUICE_REMOTE_CHECK, deadline);
+}
+
+void sluice_backings_await(struct sluice_holder *holder,
+			   const struct sluice_lockspace *space,
+			   const struct sluice_key *key)
+{
+	if (list_empty_careful(&holder->backings))
+		return;
+	backings_wait(holder, space, key,
+		      SLUICE_REMOTE_FOLLOW | SLUICE_REMOTE_END,
+		      SLUICE_NO_DEADLINE);
 }

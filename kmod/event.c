@@ -39,6 +39,7 @@ static u64 event_look(struct sluice_holder *holder, struct sluice_lock_event *ev
 		revoked = list_first_entry(&holder->revoked,
 					   struct sluice_revoked, news);
 		event->type = SLUICE_EVENT_REVOKED;
+		event->error = revoked->error;
 		event->mode = revoked->mode;
 		event->lockspace = revoked->space;
 		event->start = revoked->start;

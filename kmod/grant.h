@@ -18,6 +18,7 @@ struct sluice_user;
  * @start: first byte
  * @last: last byte
  * @token: it had
+ * @error: 0 if its lease ran out, or an errno
  * @mode: it had
  * @key: of the resource
  */
@@ -27,6 +28,7 @@ struct sluice_revoked {
 	u64 start;
 	u64 last;
 	u64 token;
+	int error;
 	u8 mode;
 	struct sluice_key key;
 };
@@ -47,7 +49,7 @@ struct sluice_revoked {
  * @expires: monotonic nanoseconds, 0 for never
  * @token: of an exclusive one
  * @notice: number of the notice, while there is one
- * @revoked: what will be told when the lease runs out
+ * @revoked: what will be told when it is taken back
  * @mode: enum sluice_mode
  * @wanted: the strongest mode others were seen waiting for
  * @backed: SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK: what goes with it

@@ -104,11 +104,57 @@ unlock:
 	return ret;
 }
 
+/* How long letting go may wait for a file server to say what it lets go of. */
+#define CHECK_PATIENCE	(2 * NSEC_PER_SEC)
+
+static long unlock_all(struct sluice_holder *holder, bool died)
+{
+	bool lost;
+
+	if (!died)
+		sluice_backings_check(holder, NULL, NULL,
+				      ktime_get_ns() + CHECK_PATIENCE);
+	lost = sluice_holder_lost(holder, NULL, NULL, 0, SLUICE_END);
+	sluice_holder_leave(holder, died);
+	sluice_backings_await(holder, NULL, NULL);
+	return lost ? -ESTALE : 0;
+}
+
+/* Return: whether a file server had lost any of it. */
+static bool unlock_prepare(struct sluice_holder *holder,
+			   const struct sluice_wants *items)
+{
+	s64 deadline = ktime_get_ns() + CHECK_PATIENCE;
+	const struct sluice_want *want;
+	bool lost = false;
+	u32 i;
+
+	for (i = 0; i < items->count; i++) {
+		want = &items->wants[i];
+		sluice_backings_check(holder, want->space, &want->key, deadline);
+		lost |= sluice_holder_lost(holder, want->space, &want->key,
+					   want->start, want->last);
+	}
+	return lost;
+}
+
+static void unlock_follow(struct sluice_holder *holder,
+			  const struct sluice_wants *items)
+{
+	u32 i;
+
+	sluice_wants_follow(holder, items);
+	for (i = 0; i < items->count; i++)
+		sluice_backings_await(holder, items->wants[i].space,
+				      &items->wants[i].key);
+}
+
 long sluice_held_unlock(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
 	struct sluice_wants items = {};
+	bool lost;
 	int ret;
 
 	if (arg->flags & ~(SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED) || arg->resv ||
@@ -118,13 +164,13 @@ long sluice_held_unlock(struct sluice_call *call)
 	if (arg->flags & SLUICE_UNLOCK_ALL) {
 		if (arg->count || arg->items)
 			return -EINVAL;
-		sluice_holder_leave(holder, arg->flags & SLUICE_UNLOCK_DIED);
-		return 0;
+		return unlock_all(holder, arg->flags & SLUICE_UNLOCK_DIED);
 	}
 	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
 			       arg->entry_size, false);
 	if (ret)
 		return ret;
+	lost = unlock_prepare(holder, &items);
 	ret = unlock_try(holder, &items, false);
 	if (ret > 0) {
 		ret = spares_get(&items);
@@ -132,9 +178,9 @@ long sluice_held_unlock(struct sluice_call *call)
 			ret = unlock_try(holder, &items, true);
 	}
 	if (!ret)
-		sluice_wants_follow(holder, &items);
+		unlock_follow(holder, &items);
 	sluice_wants_free(&items);
-	return ret;
+	return !ret && lost ? -ESTALE : ret;
 }
 
 static void renew_do(struct sluice_want *want, u64 now)

@@ -6,7 +6,8 @@
  * A holder dies with its last descriptor, or with the process that made it if
  * that still has one: a child that inherited a descriptor and never heard of it
  * must not keep for ever what its parent died with. What a dead holder had for
- * writing leaves a mark on the resource.
+ * writing leaves a mark on the resource. What a file server is still to be asked
+ * for or told keeps the dead holder's memory until it answers.
  *
  * Locks: holder->call; holder->backing_lock; the domain's, see domain.c; wait
  * queues' own.
@@ -96,11 +97,13 @@ static void grant_leave(struct sluice_grant *grant, bool died,
 	sluice_resource_mark(resource, grant, false);
 }
 
-static void lease_expire(struct sluice_holder *holder,
-			 struct sluice_grant *grant, struct list_head *dirty)
+void sluice_holder_revoke(struct sluice_holder *holder,
+			  struct sluice_grant *grant, int error,
+			  struct list_head *dirty)
 {
 	struct sluice_revoked *revoked = grant->revoked;
 
+	sluice_domain_assert(holder->domain);
 	grant->revoked = NULL;
 	/* What was split off has none; its end matters more than its telling. */
 	if (!revoked)
@@ -110,12 +113,39 @@ static void lease_expire(struct sluice_holder *holder,
 		revoked->start = grant->start;
 		revoked->last = grant->last;
 		revoked->token = grant->token;
+		revoked->error = error;
 		revoked->mode = grant->mode;
 		revoked->key = grant->resource->key;
 		list_add_tail(&revoked->news, &holder->revoked);
 	}
 	sluice_holder_tell(holder, SLUICE_NEWS_REVOKED);
 	grant_leave(grant, true, dirty);
+}
+
+bool sluice_holder_lost(struct sluice_holder *holder,
+			const struct sluice_lockspace *space,
+			const struct sluice_key *key, u64 start, u64 last)
+{
+	struct sluice_revoked *revoked;
+	struct sluice_domain *domain;
+	bool lost = false;
+
+	if (list_empty_careful(&holder->revoked))
+		return false;
+	domain = sluice_domain_lock(holder->domain);
+	list_for_each_entry(revoked, &holder->revoked, news) {
+		if (!revoked->error)
+			continue;
+		lost = !space || (revoked->space == space->object.id &&
+				  sluice_ranges_overlap(revoked->start,
+							revoked->last, start,
+							last) &&
+				  !memcmp(&revoked->key, key, sizeof(*key)));
+		if (lost)
+			break;
+	}
+	sluice_domain_unlock(domain);
+	return lost;
 }
 
 static void holder_alarm(struct work_struct *work)
@@ -141,7 +171,7 @@ static void holder_alarm(struct work_struct *work)
 		if (grant->expires > now)
 			sluice_holder_set_alarm(holder, grant->expires);
 		else
-			lease_expire(holder, grant, &dirty);
+			sluice_holder_revoke(holder, grant, 0, &dirty);
 		cond_resched();
 	}
 	sluice_request_pass(&dirty);
@@ -251,7 +281,10 @@ static void holder_free(struct kref *ref)
 {
 	struct sluice_holder *holder =
 		container_of(ref, struct sluice_holder, ref);
+	struct sluice_revoked *revoked, *next;
 
+	list_for_each_entry_safe(revoked, next, &holder->revoked, news)
+		kfree(revoked);
 	mutex_destroy(&holder->call);
 	mutex_destroy(&holder->backing_lock);
 	put_pid(holder->tgid);
@@ -275,12 +308,8 @@ void sluice_holder_put(struct sluice_holder *holder)
 
 void sluice_holder_end(struct sluice_holder *holder)
 {
-	struct sluice_revoked *revoked, *next;
-
 	holder_die(holder);
 	cancel_delayed_work_sync(&holder->alarm);
-	list_for_each_entry_safe(revoked, next, &holder->revoked, news)
-		kfree(revoked);
 	sluice_lock_forget(holder);
 	sluice_holder_put(holder);
 }

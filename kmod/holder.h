@@ -17,6 +17,8 @@
 
 struct pid;
 struct sluice_domain;
+struct sluice_grant;
+struct sluice_lockspace;
 struct sluice_user;
 
 /* What poll() is told, see @news of struct sluice_holder. */
@@ -45,7 +47,7 @@ struct sluice_user;
  * @held_count: of them
  * @notices: grants that others wait for, to be told
  * @notice_numbers: the last one given
- * @revoked: grants whose lease ran out, to be told
+ * @revoked: grants that were taken back, to be told
  * @leased: grants with a lease
  * @alarm: when the next lease runs out, or the deadline of @request does
  * @news: SLUICE_NEWS_*; read without the lock
@@ -89,6 +91,29 @@ void sluice_holder_end(struct sluice_holder *holder);
 
 struct sluice_holder *sluice_holder_get(struct sluice_holder *holder);
 void sluice_holder_put(struct sluice_holder *holder);
+
+/**
+ * sluice_holder_revoke - take a grant back, and tell its holder
+ * @holder: who has it, in its tree; the domain's lock
+ * @grant: consumed
+ * @error: why: 0 if a lease ran out, or an errno
+ * @dirty: for sluice_request_pass()
+ */
+void sluice_holder_revoke(struct sluice_holder *holder,
+			  struct sluice_grant *grant, int error,
+			  struct list_head *dirty);
+
+/**
+ * sluice_holder_lost - was it revoked with an error, and not told yet?
+ * @holder: who had it
+ * @space: the lockspace, NULL for anything the holder had
+ * @key: of the resource
+ * @start: first byte
+ * @last: last byte
+ */
+bool sluice_holder_lost(struct sluice_holder *holder,
+			const struct sluice_lockspace *space,
+			const struct sluice_key *key, u64 start, u64 last);
 
 /* Let go of everything; @died: and mark it as left by one who died. */
 void sluice_holder_leave(struct sluice_holder *holder, bool died);

@@ -226,26 +226,45 @@ int sluice_wants_tell(const struct sluice_request *request, u64 user, u32 count,
 	return ret;
 }
 
-void sluice_wants_sync(struct sluice_holder *holder,
-		       const struct sluice_wants *items)
+static void want_sync(const struct sluice_want *want)
 {
-	struct sluice_want *want;
-	u32 i;
-
-	for (i = 0; i < items->count; i++) {
-		want = &items->wants[i];
-		sluice_backing_sync(holder, want->space, &want->key,
-				    want->start, want->last);
-	}
+	sluice_backing_sync(want->holder, want->space, &want->key, want->start,
+			    want->last);
 }
 
 /* Nobody else adds to the list while a request is being made. */
 void sluice_wants_follow(struct sluice_holder *holder,
 			 const struct sluice_wants *items)
 {
+	u32 i;
+
 	if (list_empty_careful(&holder->backings))
 		return;
 	mutex_lock(&holder->backing_lock);
-	sluice_wants_sync(holder, items);
+	for (i = 0; i < items->count; i++)
+		want_sync(&items->wants[i]);
+	mutex_unlock(&holder->backing_lock);
+}
+
+/* Is what was tried all that the kernel's lock has to be? */
+static bool want_is_all(const struct sluice_want *want)
+{
+	const struct sluice_backing *backing = want->backing;
+
+	return backing && backing->trying && want->backed == backing->flags;
+}
+
+void sluice_wants_settle(struct sluice_holder *holder,
+			 const struct sluice_wants *items, bool kept)
+{
+	u32 i;
+
+	mutex_lock(&holder->backing_lock);
+	for (i = 0; i < items->count; i++) {
+		if (!kept || !want_is_all(&items->wants[i]))
+			want_sync(&items->wants[i]);
+	}
+	for (i = 0; i < items->count; i++)
+		sluice_backing_settle(&items->wants[i]);
 	mutex_unlock(&holder->backing_lock);
 }

@@ -50,13 +50,14 @@ int sluice_wants_tell(const struct sluice_request *request, u64 user, u32 count,
 
 /*
  * Have the kernel's own locks follow what the holder has of the items now: of
- * whatever it has without them it may have had with them. With
- * holder->backing_lock, and without.
+ * whatever it has without them it may have had with them.
  */
-void sluice_wants_sync(struct sluice_holder *holder,
-		       const struct sluice_wants *items);
 void sluice_wants_follow(struct sluice_holder *holder,
 			 const struct sluice_wants *items);
+
+/* Likewise once they were tried; @kept: and what was granted is the holder's. */
+void sluice_wants_settle(struct sluice_holder *holder,
+			 const struct sluice_wants *items, bool kept);
 
 /* Return: 0 and the key of a resource as the ABI names it; -EINVAL, -EBADF. */
 int sluice_key_find(struct sluice_key *key, u32 kind, const u8 *bytes, u32 len,

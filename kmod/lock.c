@@ -143,31 +143,60 @@ static int lock_tell(struct sluice_call *call, const struct sluice_wants *items)
 	return ret ?: sluice_call_reply(call);
 }
 
+static void request_set_stranger(struct sluice_holder *holder)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+
+	holder->request.stranger = true;
+	sluice_domain_unlock(domain);
+}
+
+/* Return: @ret, or -ECANCELED: who cancelled it was told that it is. */
+static int request_clear_stranger(struct sluice_holder *holder, int ret)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+
+	holder->request.stranger = false;
+	if (holder->request.cancelled)
+		ret = -ECANCELED;
+	sluice_domain_unlock(domain);
+	return ret;
+}
+
 /*
  * The kernel's own locks, once ours are granted. Return: 0, or why not, and
  * @stuck is what could not be had.
  */
-static int backings_try(const struct sluice_request *request,
+static int backings_try(struct sluice_holder *holder,
+			const struct sluice_lock *lock,
 			struct sluice_want **stuck)
 {
+	struct sluice_request *request = &holder->request;
+	s64 deadline = lock->flags & SLUICE_LOCK_TRY ? SLUICE_NO_DEADLINE :
+						       lock->deadline;
 	int ret = 0;
 	u32 i;
 
+	/* A file server may have to be waited for. */
+	request_set_stranger(holder);
 	for (i = 0; i < request->count && !ret; i++) {
 		*stuck = &request->wants[i];
 		if ((*stuck)->backed &&
 		    (!sluice_request_any(request) || i == request->index))
-			ret = sluice_backing_try(*stuck);
+			ret = sluice_backing_try(*stuck, deadline);
 	}
-	return ret;
+	return request_clear_stranger(holder, ret);
 }
 
-static void request_set_stranger(struct sluice_holder *holder, bool stranger)
+/* Wait for a stranger, with the grant in hand or, without @want, with nothing. */
+static int stranger_wait(struct sluice_holder *holder, struct sluice_want *want,
+			 s64 deadline, u32 round)
 {
-	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	int ret;
 
-	holder->request.stranger = stranger;
-	sluice_domain_unlock(domain);
+	request_set_stranger(holder);
+	ret = sluice_backing_wait(holder, want, deadline, round);
+	return request_clear_stranger(holder, ret);
 }
 
 /*
@@ -183,25 +212,18 @@ static int lock_backed(struct sluice_call *call, struct sluice_wants *items,
 	struct sluice_lock *lock = &call->arg.lock;
 	bool wait = items->count == 1 && !(lock->flags & SLUICE_LOCK_TRY);
 	u32 round = 0;
-	int ret;
+	int ret = backings_try(holder, lock, stuck);
 
-	mutex_lock(&holder->backing_lock);
-	ret = backings_try(&holder->request, stuck);
 	while (ret == -EAGAIN && wait) {
-		mutex_unlock(&holder->backing_lock);
-		request_set_stranger(holder, true);
-		ret = sluice_backing_wait(holder, *stuck, lock->deadline,
-					  round++);
-		request_set_stranger(holder, false);
-		mutex_lock(&holder->backing_lock);
+		sluice_wants_settle(holder, items, true);
+		ret = stranger_wait(holder, *stuck, lock->deadline, round++);
 		if (!ret)
-			ret = backings_try(&holder->request, stuck);
+			ret = backings_try(holder, lock, stuck);
 	}
 	if (!ret)
 		ret = lock_tell(call, items);
 	ret = lock_finish(holder, ret);
-	sluice_wants_sync(holder, items);
-	mutex_unlock(&holder->backing_lock);
+	sluice_wants_settle(holder, items, !ret);
 	return ret;
 }
 
@@ -240,15 +262,11 @@ static int lock_plain(struct sluice_call *call, struct sluice_wants *items)
 static int strangers_wait(struct sluice_holder *holder, struct sluice_wants *items,
 			  s64 deadline, u32 round)
 {
-	int ret;
 	u32 i;
 
 	for (i = 0; i < items->count; i++)
 		items->wants[i].strange = false;
-	request_set_stranger(holder, true);
-	ret = sluice_backing_wait(holder, NULL, deadline, round);
-	request_set_stranger(holder, false);
-	return ret;
+	return stranger_wait(holder, NULL, deadline, round);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include "holder.h"
 #include "lockspace.h"
 #include "name.h"
+#include "remote.h"
 #include "tunables.h"
 
 static long device_info(struct sluice_call *call)
@@ -93,10 +94,15 @@ static int __init sluice_init(void)
 	ret = sluice_holders_init();
 	if (ret)
 		goto names;
-	ret = misc_register(&device);
+	ret = sluice_remotes_init();
 	if (ret)
 		goto holders;
+	ret = misc_register(&device);
+	if (ret)
+		goto remotes;
 	return 0;
+remotes:
+	sluice_remotes_exit();
 holders:
 	sluice_holders_exit();
 names:
@@ -107,6 +113,7 @@ names:
 static void __exit sluice_exit(void)
 {
 	misc_deregister(&device);
+	sluice_remotes_exit();
 	sluice_holders_exit();
 	sluice_names_exit();
 	/* Areas and endpoints are freed by RCU callbacks that are in here. */

@@ -59,7 +59,7 @@ static int want_prepare_grant(struct sluice_want *want)
 		want->grant = sluice_grant_new(holder->user);
 	if (IS_ERR(want->grant))
 		return PTR_ERR(want->grant);
-	if (want->lease && !want->grant->revoked) {
+	if ((want->lease || want->backed) && !want->grant->revoked) {
 		want->grant->revoked = kzalloc(sizeof(*want->grant->revoked),
 					       GFP_KERNEL_ACCOUNT);
 		if (!want->grant->revoked)

@@ -25,7 +25,7 @@ struct sluice_lockspace;
  * @mode: enum sluice_mode
  * @repair: also if it was declared unrecoverable
  * @backing: the kernel's own lock on it, or NULL
- * @backed: SLUICE_ITEM_FCNTL and SLUICE_ITEM_FLOCK
+ * @backed: SLUICE_ITEM_FCNTL and SLUICE_ITEM_FLOCK; it may be revoked, then
  * @status: of the resource when it was granted
  * @token: of the grant
  * @resource: while it is queued
@@ -99,7 +99,7 @@ enum sluice_request_state {
  * @error: why it failed
  * @index: of SLUICE_LOCK_ANY: what was granted
  * @since: it waits, monotonic nanoseconds
- * @stranger: it is granted, and waits for the kernel's own lock
+ * @stranger: it is granted, and waits for the kernel's own lock or a file server
  * @cancelled: meanwhile it was cancelled
  * @mark: see deadlock.c: the last graph it was part of
  * @live: likewise: it can be granted some day

@@ -63,6 +63,11 @@ static unsigned long channel_pool = 1UL << 40;
 module_param(channel_pool, ulong, 0644);
 MODULE_PARM_DESC(channel_pool, "most pool bytes of one publisher");
 
+static unsigned int file_check = 5;
+module_param(file_check, uint, 0644);
+MODULE_PARM_DESC(file_check,
+		 "seconds between two looks whether a file server still has a lock (0: never)");
+
 /*
  * The member table's indices and a pin's lane number are 16 bits wide; slots
  * and positions of one ring must stay apart in a pin's 48 bits. These bounds
@@ -114,6 +119,11 @@ u32 sluice_subscribers_max(void)
 u32 sluice_held_max(void)
 {
 	return min(READ_ONCE(channel_held), SLUICE_MEMBERS_BOUND);
+}
+
+u32 sluice_file_check(void)
+{
+	return min(READ_ONCE(file_check), 86400U);
 }
 
 u64 sluice_pool_max(void)

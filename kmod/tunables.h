@@ -26,4 +26,7 @@ u32 sluice_subscribers_max(void);
 u32 sluice_held_max(void);
 u64 sluice_pool_max(void);
 
+/* Seconds between two looks at the locks of a file server, 0 for never. */
+u32 sluice_file_check(void);
+
 #endif

@@ -764,7 +764,8 @@ struct sluice_lock {
  * @resv: zero
  *
  * UNLOCK leaves the holder @mode on what it has of each range, which must not
- * be stronger than what it had; SLUICE_UNLOCKED leaves nothing. RENEW counts
+ * be stronger than what it had; SLUICE_UNLOCKED leaves nothing. ESTALE: done, but
+ * a file server had lost some of it, and the event is not read yet. RENEW counts
  * @lease from now for all grants that overlap the range; ESTALE if something of
  * it has been taken back, and nothing is renewed. RECOVER needs CW, PW or EX of the whole range.
  */
@@ -858,13 +859,14 @@ enum sluice_lock_event_type {
 	SLUICE_EVENT_NONE	= 0,
 	SLUICE_EVENT_DONE	= 1,	/* an asynchronous request is finished */
 	SLUICE_EVENT_CONTENDED	= 2,	/* somebody waits for what one has */
-	SLUICE_EVENT_REVOKED	= 3,	/* a lease ran out */
+	SLUICE_EVENT_REVOKED	= 3,	/* a grant was taken back */
 };
 
 /**
  * struct sluice_lock_event - what a holder is told (SLUICE_IOC_EVENT)
  * @type: out: enum sluice_lock_event_type; EAGAIN if there is none
- * @error: out: DONE: 0 or an errno
+ * @error: out: DONE: 0 or an errno; REVOKED: 0 if a lease ran out, EIO if a file
+ *	server has lost the kernel's own lock
  * @index: out: DONE: of SLUICE_LOCK_ANY, the item that was granted
  * @mode: out: CONTENDED: that is wanted; REVOKED: that was had
  * @items: in: DONE: struct sluice_item[@count] to write @token and @status
