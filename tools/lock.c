@@ -2,6 +2,7 @@
 /*
  * sluice lock - run a command that has resources or files to itself, or shared.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,13 +289,31 @@ static int declare_consistent(struct lock *lock)
 	return STATUS_OK;
 }
 
+static void hear(void *data)
+{
+	tell_losses(data);
+}
+
+/* Return: whether it was all held until now. */
+static bool unlock(struct lock *lock)
+{
+	if (sluice_holder_unlock_all(lock->holder) == -ESTALE)
+		tell_losses(lock);
+	return !lock->lost;
+}
+
 /* The command is the owner: if a signal kills it an owner has died. */
 static int run(struct lock *lock)
 {
+	struct watch watch = {
+		.fd = sluice_holder_fd(lock->holder),
+		.tell = hear,
+		.data = lock,
+	};
 	int sig, status;
 
 	set_environment(lock);
-	status = run_under_lock(lock->command, &sig);
+	status = run_under_lock(lock->command, &sig, &watch);
 	if (status >= 0 && WIFSIGNALED(status)) {
 		sluice_holder_abandon(lock->holder);
 		if (WTERMSIG(status) == sig && sig != SIGQUIT)
@@ -305,8 +324,10 @@ static int run(struct lock *lock)
 		status = LOCK_FAILURE;
 	else
 		status = WEXITSTATUS(status);
-	if (!status && lock->consistent)
+	if (!status && lock->consistent && !lock->lost)
 		status = declare_consistent(lock);
+	if (!unlock(lock) && !status)
+		status = LOCK_FAILURE;
 	sluice_holder_close(lock->holder);
 	die_by_signal();
 	return status;

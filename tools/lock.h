@@ -117,6 +117,7 @@ char *comm_text(const uint8_t *comm, char *buf);
  * @holder: that takes them
  * @items: what is taken
  * @index: with --any which
+ * @lost: a file server has lost some of it
  */
 struct lock {
 	char *space;
@@ -136,6 +137,7 @@ struct lock {
 	struct sluice_holder *holder;
 	struct sluice_item items[SLUICE_ITEMS_MAX];
 	uint32_t index;
+	bool lost;
 };
 
 /* Does it take the right to write? */
@@ -148,22 +150,37 @@ static inline bool is_exclusive(uint32_t mode)
 int build_item(struct lock *lock, unsigned int i);
 /* Take them. Return: 0, or the exit status after telling why not. */
 int take_items(struct lock *lock);
+/* Read what the holder is told; say what a file server has lost. */
+void tell_losses(struct lock *lock);
 /* With --any only one is. */
 bool is_taken(const struct lock *lock, unsigned int i);
 
 /* run.c ----------------------------------------------------------------------- */
 
 /**
+ * struct watch - what to look at besides a command
+ * @fd: of which poll() says POLLPRI
+ * @tell: called then; afterwards it does not any more
+ * @data: handed to @tell
+ */
+struct watch {
+	int fd;
+	void (*tell)(void *data);
+	void *data;
+};
+
+/**
  * run_under_lock() - run a command until it ends
  * @command: and its arguments
  * @sig: out: a signal that came for this process meanwhile, or 0
+ * @watch: to look at meanwhile
  *
  * Signals that another process sends are handed on; those of the terminal get
  * to the command anyway. If this process is killed, so is the command.
  *
  * Return: as waitpid() gives it; or -1: it cannot be started at all.
  */
-int run_under_lock(char **command, int *sig);
+int run_under_lock(char **command, int *sig, const struct watch *watch);
 
 /* table.c --------------------------------------------------------------------- */
 

@@ -3,9 +3,11 @@
  * Running a command while something is held for it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,22 +39,33 @@ static void child(char **command, pid_t parent, const sigset_t *mask)
 }
 
 /* What the terminal sends it sends to the command, too. */
-static void hand_on(pid_t pid, const siginfo_t *info)
+static void hand_on(pid_t pid, const struct signalfd_siginfo *info)
 {
-	if (info->si_code <= 0)
-		kill(pid, info->si_signo);
+	if (info->ssi_code <= 0)
+		kill(pid, info->ssi_signo);
 }
 
-static int wait_for(pid_t pid, const sigset_t *set, int *sig)
+static int wait_for(pid_t pid, int signals, int *sig, const struct watch *watch)
 {
-	siginfo_t info;
+	struct pollfd fds[] = {
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = watch->fd, .events = POLLPRI },
+	};
+	struct signalfd_siginfo info;
 	int status;
 
 	for (;;) {
-		if (sigwaitinfo(set, &info) < 0)
+		if (poll(fds, 2, -1) < 0)
 			continue;
-		if (info.si_signo != SIGCHLD) {
-			*sig = info.si_signo;
+		if (fds[1].revents & POLLPRI)
+			watch->tell(watch->data);
+		else if (fds[1].revents)
+			fds[1].fd = -1;
+		if (!fds[0].revents ||
+		    read(signals, &info, sizeof(info)) != sizeof(info))
+			continue;
+		if (info.ssi_signo != SIGCHLD) {
+			*sig = info.ssi_signo;
 			hand_on(pid, &info);
 		} else if (waitpid(pid, &status, WNOHANG) == pid) {
 			return status;
@@ -60,9 +73,10 @@ static int wait_for(pid_t pid, const sigset_t *set, int *sig)
 	}
 }
 
-int run_under_lock(char **command, int *sig)
+int run_under_lock(char **command, int *sig, const struct watch *watch)
 {
 	pid_t parent = getpid(), pid;
+	int signals, status;
 	sigset_t set, mask;
 
 	signal(SIGCHLD, SIG_DFL);
@@ -72,12 +86,15 @@ int run_under_lock(char **command, int *sig)
 	*sig = caught_signal();
 	if (*sig)
 		return -1;
-	pid = fork();
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	pid = signals < 0 ? -1 : fork();
 	if (!pid)
 		child(command, parent, &mask);
 	if (pid < 0) {
 		complain(command[0], -errno, "cannot run");
 		return -1;
 	}
-	return wait_for(pid, &set, sig);
+	status = wait_for(pid, signals, sig, watch);
+	close(signals);
+	return status;
 }

@@ -78,19 +78,18 @@ static void complain_lock(const struct lock *lock, int error)
 	}
 }
 
-static bool is_item(const struct sluice_item *item,
-		    const struct sluice_lock_entry *entry)
+static bool is_item(const struct sluice_item *item, uint64_t start, uint64_t end,
+		    uint32_t kind, const uint8_t *key, uint32_t key_len)
 {
 	struct sluice_file_key file;
 	struct stat st;
 
-	if (entry->kind != item->kind || entry->start > item->end ||
-	    entry->end < item->start)
+	if (kind != item->kind || start > item->end || end < item->start)
 		return false;
 	if (item->kind == SLUICE_KIND_NAME)
-		return entry->key_len == item->key_len &&
-		       !memcmp(entry->key, item->key, item->key_len);
-	memcpy(&file, entry->key, sizeof(file));
+		return key_len == item->key_len &&
+		       !memcmp(key, item->key, item->key_len);
+	memcpy(&file, key, sizeof(file));
 	return !fstat(item->fd, &st) && st.st_ino == file.ino &&
 	       major(st.st_dev) == file.major && minor(st.st_dev) == file.minor;
 }
@@ -103,7 +102,8 @@ static int tell_owner(const struct sluice_lock_entry *entry, void *data)
 	if (entry->state != SLUICE_LOCK_HELD || entry->mode == SLUICE_NL)
 		return 0;
 	for (unsigned int i = 0; i < lock->count; i++) {
-		if (is_item(&lock->items[i], entry))
+		if (is_item(&lock->items[i], entry->start, entry->end, entry->kind,
+			    entry->key, entry->key_len))
 			complain(lock->names[i], 0, "process %d (%s) has had it %s for %s",
 				 entry->pid, comm_text(entry->comm, comm),
 				 mode_name(entry->mode), age_text(entry->since, age));
@@ -123,6 +123,28 @@ static int give_up(const struct lock *lock)
 bool is_taken(const struct lock *lock, unsigned int i)
 {
 	return !(lock->how.flags & SLUICE_LOCK_ANY) || i == lock->index;
+}
+
+static void tell_loss(struct lock *lock, const struct sluice_lock_event *event)
+{
+	for (unsigned int i = 0; i < lock->count; i++) {
+		if (is_item(&lock->items[i], event->start, event->end, event->kind,
+			    event->key, event->key_len))
+			complain(lock->names[i], 0,
+				 "lost: the file server has forgotten this lock, and others may have had it since");
+	}
+	lock->lost = true;
+}
+
+void tell_losses(struct lock *lock)
+{
+	struct sluice_lock_event event;
+
+	while (!sluice_holder_next_event(lock->holder, &event, sizeof(event), NULL,
+					 0, 0)) {
+		if (event.type == SLUICE_EVENT_REVOKED && event.error)
+			tell_loss(lock, &event);
+	}
 }
 
 static void tell_deaths(const struct lock *lock)
