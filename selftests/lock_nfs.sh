@@ -8,7 +8,7 @@
 #
 # needs: sluice perl
 # modules: nfsd nfsv4 veth
-# timeout: 120
+# timeout: 240
 #
 # shellcheck disable=SC2086,SC2317
 
@@ -102,7 +102,7 @@ end_grace() { echo Y >$NFSD/v4_end_grace; }
 client() {
 	directory=$1 server=$2 address=$3
 	shift 3
-	"$@" mount -i -t nfs4 -o "vers=4.2,port=2049,addr=$server,clientaddr=$address" "$server:/" "$directory"
+	"$@" mount -i -t nfs4 -o "vers=${VERSION:-4.2},port=2049,addr=$server,clientaddr=$address" "$server:/" "$directory"
 }
 
 # another_client - with a name of its own, or the server would take it for the
@@ -228,8 +228,7 @@ ok "...until it is released"
 # for something, two thirds of a lease later at most. It goes on showing the lock
 # in /proc/locks and to F_GETLK of others. Only what is read and written through
 # the descriptor that the lock was taken with fails, with EIO; other descriptors
-# of the same process go on. Sluice's descriptor is its own, so a holder of
-# Sluice's is not told today.
+# of the same process go on. Sluice's descriptor is its own, and it asks.
 
 # As when the first client was not heard of for longer than a lease.
 forget() {
@@ -277,21 +276,184 @@ until_true grep -q "had, other" out && is_locked WRITE && forget && ! is_locked 
 	echo >end.lost && wait $pid && cmp out told.expected
 ok "of a lost lock only the descriptor tells that it was taken with"
 
+check_every() { echo $1 >/sys/module/sluice/parameters/file_check; }
+NEVER=86400 SOON=1
+# calls DIRECTORY NAME - how many a client has made.
+calls() { awk -v at=" on $WORK/$1 " -v name="$2:" '/^device/ { on = index($0, at) } on && $1 == name { print $2 }' /proc/self/mountstats; }
+more_calls() { [ "$(calls $1 $2)" -ge $3 ]; }
+LOST="lost: the file server has forgotten this lock"
+
+# Marks live as long as their lockspace.
+mkfifo end.stay
+command sluice lock --mode nl stay -- sh -c "echo >stay; read -r x <end.stay" & stay=$!
+until_true test -s stay
+
+check_every $SOON
+hold mine --file one/file; mine=$holder
+looks=$(calls one SEEK)
+until_true more_calls one SEEK $((looks + 3)) && kill -0 $mine && ! [ -s err.mine ] && is_locked WRITE && exits 1 gets two/file && release mine $mine
+ok "a lock that is not lost is looked at, and nothing is said"
+
 hold mine --file one/file; mine=$holder
 forget
 stranger theirs two/file; theirs=$holder
-stat -f one >/dev/null && kill -0 $mine && release mine $mine && is_locked WRITE && exits 1 gets served/file
-ok "who lost a lock, and releases it, takes nothing from who has it now"
+until_true grep -q "^sluice: one/file: $LOST" err.mine && kill -0 $mine
+ok "who lost a lock is told, though it asks for nothing"
 exits 1 sluice lock -n --fcntl -f one/file -- touch ran && [ ! -e ran ]
-ok "...is kept out by who has it"
+ok "...its grant is taken back, and the next one meets who has the lock now"
+release mine $mine; [ $? = 125 ] && [ "$(grep -c lost err.mine)" = 1 ] && is_locked WRITE && exits 1 gets served/file
+ok "...and by releasing it takes nothing from who has it now"
 release theirs $theirs
+sluice lock --fcntl -f one/file -- sh -c 'echo $SLUICE_OWNER_DIED >died' 2>err && grep -qx 1 died && grep -q "an owner died" err
+ok "...the next one is told that it may be half written"
+sluice lock --consistent --fcntl -f one/file -- true 2>/dev/null && sluice lock --fcntl -f one/file -- sh -c 'echo $SLUICE_OWNER_DIED >died' && grep -qx 0 died
+ok "...until that is repaired"
+
+hold mine --shared --file one/file; mine=$holder
+forget
+until_true grep -q "^sluice: one/file: $LOST" err.mine; release mine $mine; [ $? = 125 ] &&
+	sluice lock --fcntl -f one/file -- sh -c 'echo $SLUICE_OWNER_DIED >died' && grep -qx 0 died
+ok "a reader that lost its lock is told, and leaves no mark"
+
+check_every $NEVER
+hold mine --file one/file; mine=$holder
+forget
+release mine $mine; [ $? = 125 ] && grep -q "$LOST" err.mine
+ok "who releases a lost lock is told then at the latest"
+sluice lock --consistent --fcntl -f one/file -- true 2>/dev/null
 hold mine --file one/file; mine=$holder
 is_locked WRITE && exits 1 gets two/file && exits 1 gets served/file && release mine $mine && gets two/file
 ok "...and can lock it again"
 
+# A server that does not know that it was so before the restart takes no claims.
+check_every $SOON
+hold mine --file one/file; mine=$holder
+stop_server && rm -rf /var/lib/nfs/v4recovery/* && start_server && end_grace
+until_true grep -q "^sluice: one/file: $LOST" err.mine; release mine $mine; [ $? = 125 ]
+ok "a server that started anew and takes no claims has lost it"
+sluice lock --consistent --fcntl -f one/file -- true 2>/dev/null
+
+# NFSv4.1 cannot seek: a byte is read past all caches.
+mkdir old && VERSION=4.1 client old 127.0.0.1 127.0.0.1 &&
+	hold mine --file old/file && mine=$holder && looks=$(calls old READ) &&
+	until_true more_calls old READ $((looks + 3)) && kill -0 $mine && ! [ -s err.mine ] && is_locked WRITE && forget &&
+	until_true grep -q "^sluice: old/file: $LOST" err.mine; release mine $mine; [ $? = 125 ]
+ok "NFSv4.1: who lost a lock is told, and nobody else"
+sluice lock --consistent --fcntl -f old/file -- true 2>/dev/null
+umount old
+
+# --- call by call --------------------------------------------------------------
+
+# FILE - open it, and do with a holder of one's own what is read line by line,
+# and tell what came of it: lock MODE [MILLISECONDS], unlock, event.
+cat >holder.pl <<'PERL'
+my ($file) = @ARGV;
+$| = 1;
+sub number { my ($nr, $size) = @_; return 3 << 30 | $size << 16 | 0xB5 << 8 | $nr; }
+open my $device, "+<", "/dev/sluice" or die "/dev/sluice: $!\n";
+sub make {
+	my $fd = ioctl $device, $_[0], $_[1] or die "ioctl: $!\n";
+	open my $made, "+<&=", $fd or die "$fd: $!\n";
+	return $made;
+}
+my $name = "user-0";
+my $space = pack "L8 a64 L2 Q3", 1, 3, length $name, 0600, ~0 & 0xffffffff, ~0 & 0xffffffff, 0, 0, $name, 0, 0, 0, 0, 0;
+$space = make(number(0x83, 128), $space);
+my $holder = pack "L2 Q", 0, 0, 0;
+$holder = make(number(0x85, 16), $holder);
+open my $f, "+<", $file or die "$file: $!\n";
+sub item { return pack "l L3 Q4 L l L2 a64", fileno $space, 2, $_[0], 2, 0, ~0, 0, 0, 0, fileno $f, 0, 0, ""; }
+sub deadline {
+	open my $u, "<", "/proc/uptime" or die "uptime: $!\n";
+	return int((split " ", <$u>)[0] * 1e9) + $_[0] * 1000000;
+}
+print "ready\n";
+while (<STDIN>) {
+	my ($do, $mode, $ms) = split;
+	my ($item, $arg) = item($mode // 0);
+	if ($do eq "lock") {
+		$arg = pack "Q L3 l q L2", unpack("Q", pack "P", $item), 1, 128, 0, 0, $ms ? deadline($ms) : 0x7fffffffffffffff, 0, 0;
+		my $got = ioctl $holder, number(0xE0, 40), $arg;
+		print "lock $mode: ", $got ? "status " . unpack("x48 L", $item) : $! + 0, "\n";
+	} elsif ($do eq "unlock") {
+		$item = item(0);
+		$arg = pack "Q L4", unpack("Q", pack "P", $item), 1, 128, 0, 0;
+		print "unlock: ", ioctl($holder, number(0xE1, 24), $arg) ? "done" : $! + 0, "\n";
+	} elsif ($do eq "event") {
+		$arg = pack "L4 Q L2 Q4 L2 a64", (0) x 13, "";
+		print "event: ", ioctl($holder, number(0xE3, 136), $arg) ? join(" ", unpack "L4", $arg) : $! + 0, "\n";
+	}
+}
+PERL
+# One is that which keeps the lockspace.
+grants_are() { sluice ls --lockspaces --json | grep -qE "\"held\": ?$1,"; }
+ESTALE=116 ETIMEDOUT=110 EAGAIN=11 REVOKED=3 EIO=5 PR=4 EX=7
+
+# holder NAME FILE - one that asks NAME what to do, by do_it; its pid is in $holder.
+holder() {
+	mkfifo do.$1
+	perl holder.pl $2 <do.$1 >did.$1 2>err.$1 & holder=$!
+	exec 3>do.$1
+	until_true grep -qx ready did.$1 || cat err.$1 >>err
+}
+do_it() { kill -0 $caller && echo "$1" >&3; }
+# did NAME LINE... - the last ones, in this order.
+did() {
+	from=$1
+	shift
+	printf '%s\n' "$@" >expected
+	until_true sh -c "tail -n $# did.$from | cmp -s - expected" || { cat did.$from >err; return 1; }
+}
+dismiss() {
+	exec 3>&-
+	wait $2
+	status=$?
+	rm -f do.$1 did.$1
+	return $status
+}
+
+check_every $NEVER
+holder calls one/file; caller=$holder
+do_it "lock $EX"; do_it "lock $EX"; do_it "unlock"; do_it "event"
+did calls "lock $EX: status 0" "lock $EX: status 0" "unlock: done" "event: $EAGAIN"
+ok "a lock is taken, again, and released, and all is well"
+do_it "lock $EX" && did calls "lock $EX: status 0" && forget && do_it "unlock" && do_it "event" && do_it "unlock" &&
+	did calls "unlock: $ESTALE" "event: $REVOKED $EIO 0 $EX" "unlock: done"
+ok "UNLOCK of a lost lock says so, and an event does"
+do_it "lock $EX" && did calls "lock $EX: status 1" && forget && do_it "lock $EX" && do_it "event" && do_it "event" && do_it "lock $EX" &&
+	did calls "lock $EX: $ESTALE" "event: $REVOKED $EIO 0 $EX" "event: $EAGAIN" "lock $EX: status 1" && is_locked WRITE
+ok "...who locks it again is refused once, and then has it"
+do_it "lock $PR" && did calls "lock $PR: status 1" && forget && do_it "lock $EX" && do_it "event" && do_it "unlock" &&
+	did calls "lock $EX: $ESTALE" "event: $REVOKED $EIO 0 $PR" "unlock: done" && ! is_locked READ && ! is_locked WRITE
+ok "...so is who converts it"
+
+# --- a server that does not answer ---------------------------------------------
+
+# The answer comes while it does not, however slow this machine is.
+stop_server && do_it "lock $EX 1000" && did calls "lock $EX: $ETIMEDOUT"
+ok "a deadline is kept while the server does not answer"
+locks=$(calls one LOCK) unlocks=$(calls one LOCKU)
+do_it "lock $EX 300" && did calls "lock $EX: $ETIMEDOUT"
+ok "...also by the next request, which finds the last one still on its way"
+start_server && end_grace && until_true more_calls one LOCKU $((unlocks + 1)) && more_calls one LOCK $((locks + 1)) &&
+	kill -0 $caller && until_true gets two/file
+ok "...what the server grants later is given back"
+do_it "lock $EX" && did calls "lock $EX: status 1" && is_locked WRITE && exits 1 gets two/file && do_it "unlock" && did calls "unlock: done"
+ok "...and can be had again"
+
+# Its own descriptor of the file is then closed by the kernel, which takes the
+# server; but it has let go of everything else.
+stop_server && do_it "lock $EX" && until_true grep -qx "sluice-waits:	1" /proc/$caller/fdinfo/* && kill -KILL $caller &&
+	until_true sh -c "! cat /proc/$caller/fdinfo/*" && until_true grants_are 1
+ok "who is killed while the server does not answer is gone at once"
+start_server && end_grace && ! dismiss calls $caller 2>/dev/null && until_true gets two/file && until_true gets one/file && ! is_locked WRITE
+ok "...and leaves no lock"
+
+echo >end.stay; wait $stay
+
 # --- the end -------------------------------------------------------------------
 
-umount one && umount two && kill $namespace && stop_server && umount $NFSD && until_true umount served
+until_true umount one && until_true umount two && kill $namespace && stop_server && umount $NFSD && until_true umount served
 ok "nothing is left"
 
 echo "1..$count"
