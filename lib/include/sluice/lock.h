@@ -371,6 +371,9 @@ static inline struct sluice_item sluice_item_repair(struct sluice_item item)
  * SLUICE_FEATURE_BACKED of sluice_query_info() tells, makes the call that gets
  * the item fail with -EINVAL.
  *
+ * On NFS the lock is the server's, which may lose it: see
+ * sluice_holder_next_event() and sluice_holder_unlock().
+ *
  * Return: the item.
  */
 static inline struct sluice_item sluice_item_fcntl(struct sluice_item item)
@@ -468,7 +471,7 @@ void sluice_holder_close(struct sluice_holder *holder);
  * @holder: keeps it, and closes it
  *
  * EPOLLIN: an asynchronous request is finished. EPOLLPRI: somebody waits for
- * what it has, or a lease ran out. See sluice_holder_next_event().
+ * what it has, or some of it was taken back. See sluice_holder_next_event().
  *
  * Return: the descriptor.
  */
@@ -508,6 +511,8 @@ uint64_t sluice_holder_id(const struct sluice_holder *holder);
  * open, or not for that mode; -EOWNERDEAD: the process that made the holder has
  * ended; -EOPNOTSUPP: sluice_item_fcntl() or sluice_item_flock() with
  * SLUICE_LOCK_ASYNC, or the latter to convert from PR or UP to PW or EX;
+ * -ESTALE: with one of these, of a file of which the holder had something: the
+ * file server has lost that, and it is revoked; nothing was taken, try again;
  * -ENOMEM; -EDQUOT; -ECHILD; and what the file system says.
  */
 SLUICE_MUST_CHECK
@@ -523,11 +528,13 @@ int sluice_holder_lock(struct sluice_holder *holder, struct sluice_item *items,
  * @count: 1 to SLUICE_ITEMS_MAX
  * @size: sizeof(*@items)
  *
- * What it does not have of them is left aside. Never waits.
+ * What it does not have of them is left aside. Never waits but for a file server
+ * (sluice_item_fcntl(), sluice_item_flock()), until a signal comes.
  *
- * Return: 0; -EINVAL, -EBADF: items are nonsense; -ENOMEM, -EDQUOT: a range
- * cannot be split, nothing is changed; -E2BIG: items this library does not know;
- * -ECHILD.
+ * Return: 0; -ESTALE: they are let go, but a file server had lost some of them
+ * before, and the event that says so has not been read; -EINVAL, -EBADF: items
+ * are nonsense; -ENOMEM, -EDQUOT: a range cannot be split, nothing is changed;
+ * -E2BIG: items this library does not know; -ECHILD.
  */
 int sluice_holder_unlock(struct sluice_holder *holder,
 			 const struct sluice_item *items, size_t count,
@@ -540,7 +547,7 @@ int sluice_holder_unlock(struct sluice_holder *holder,
  * @count: 1 to SLUICE_ITEMS_MAX
  * @size: sizeof(*@items)
  *
- * Never waits, and only acts on what the holder has.
+ * Only acts on what the holder has. Waits as sluice_holder_unlock() does.
  *
  * Return: 0; -EINVAL: one is not weaker than what the holder has there, nothing
  * is changed; or as sluice_holder_unlock().
@@ -555,7 +562,7 @@ int sluice_holder_downgrade(struct sluice_holder *holder,
  *
  * A request that waits goes on waiting.
  *
- * Return: 0; -ECHILD.
+ * Return: 0; -ESTALE: as sluice_holder_unlock(); -ECHILD.
  */
 int sluice_holder_unlock_all(struct sluice_holder *holder);
 
@@ -567,7 +574,7 @@ int sluice_holder_unlock_all(struct sluice_holder *holder);
  * CW, PW or EX is marked, so that whoever gets it next is told. The holder can
  * go on. A request that waits goes on waiting.
  *
- * Return: 0; -ECHILD.
+ * Return: 0; -ESTALE: as sluice_holder_unlock(); -ECHILD.
  */
 int sluice_holder_abandon(struct sluice_holder *holder);
 
@@ -591,7 +598,9 @@ int sluice_holder_cancel(struct sluice_holder *holder);
  * @count: as it was given
  * @item_size: sizeof(*@items)
  *
- * Call until -EAGAIN.
+ * SLUICE_EVENT_REVOKED: what is described is not held any more: its lease ran
+ * out if @event's @error is 0; if that is EIO a file server has lost the lock, and
+ * others may have had it since. Call until -EAGAIN.
  *
  * Return: 0; -EAGAIN: there is none; -EFAULT; -ECHILD.
  */
