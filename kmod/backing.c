@@ -161,6 +161,7 @@ int sluice_backing_get(struct sluice_want *want, struct file *file, u32 flags)
 		backing->users++;
 		want->backing = backing;
 		want->backed = flags;
+		want->losses = backing->losses;
 	}
 	mutex_unlock(&holder->backing_lock);
 	return ret;
@@ -302,7 +303,7 @@ int sluice_backing_try(struct sluice_want *want, s64 deadline)
 	int ret;
 
 	if (backing->remote)
-		return sluice_remote_try(backing->remote, &lock, deadline);
+		return sluice_remote_try(want, &lock, deadline);
 	mutex_lock(&want->holder->backing_lock);
 	backing->trying = true;
 	ret = sluice_backing_lock(backing, &lock);
@@ -485,6 +486,7 @@ void sluice_backing_lose(struct sluice_backing *backing)
 	LIST_HEAD(dirty);
 
 	lockdep_assert_held(&holder->backing_lock);
+	backing->losses++;
 	domain = sluice_domain_lock(holder->domain);
 	resource = sluice_resource_find(backing->space, &backing->key);
 	if (resource)

@@ -31,6 +31,7 @@ struct sluice_want;
  *	@behind_last
  * @behind_start: likewise
  * @behind_last: likewise
+ * @losses: how often a file server has lost what the holder had
  * @ending: nobody may use it any more
  * @remote: asks the file server for it; NULL on other file systems
  */
@@ -47,6 +48,7 @@ struct sluice_backing {
 	bool behind;
 	u64 behind_start;
 	u64 behind_last;
+	u32 losses;
 	bool ending;
 	struct sluice_remote *remote;
 };

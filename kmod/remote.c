@@ -44,6 +44,7 @@
 #include "holder.h"
 #include "lockspace.h"
 #include "remote.h"
+#include "request.h"
 #include "tunables.h"
 
 /* In @state: the job that is being done. */
@@ -449,9 +450,10 @@ static int tried_wait(struct sluice_remote *remote, s64 deadline)
 	return why;
 }
 
-int sluice_remote_try(struct sluice_remote *remote,
+int sluice_remote_try(struct sluice_want *want,
 		      const struct sluice_kernel_lock *lock, s64 deadline)
 {
+	struct sluice_remote *remote = want->backing->remote;
 	struct mutex *backing_lock = &remote->holder->backing_lock;
 	/* What was asked for last time, by who had no time, comes first. */
 	int ret = tried_wait(remote, deadline);
@@ -460,6 +462,11 @@ int sluice_remote_try(struct sluice_remote *remote,
 		return ret;
 	mutex_lock(backing_lock);
 	remote->backing->trying = true;
+	/* While it waited for a stranger, what it had in hand was taken back. */
+	if (remote->backing->losses != want->losses) {
+		mutex_unlock(backing_lock);
+		return -ESTALE;
+	}
 	remote->lock = *lock;
 	remote_ask(remote, SLUICE_REMOTE_TRY);
 	mutex_unlock(backing_lock);

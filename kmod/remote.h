@@ -8,6 +8,7 @@ struct file;
 struct sluice_backing;
 struct sluice_kernel_lock;
 struct sluice_remote;
+struct sluice_want;
 
 /* What there is to do, the first first. */
 #define SLUICE_REMOTE_TRY	0x1	/* take a lock */
@@ -37,7 +38,7 @@ struct sluice_remote *sluice_remote_get(struct sluice_remote *remote);
 void sluice_remote_put(struct sluice_remote *remote);
 
 /* As sluice_backing_try(). Of each holder one at a time. */
-int sluice_remote_try(struct sluice_remote *remote,
+int sluice_remote_try(struct sluice_want *want,
 		      const struct sluice_kernel_lock *lock, s64 deadline);
 
 /* holder->backing_lock: there may be something to do, as no lock is tried. */

@@ -26,6 +26,7 @@ struct sluice_lockspace;
  * @repair: also if it was declared unrecoverable
  * @backing: the kernel's own lock on it, or NULL
  * @backed: SLUICE_ITEM_FCNTL and SLUICE_ITEM_FLOCK; it may be revoked, then
+ * @losses: @losses of @backing when it was asked for
  * @status: of the resource when it was granted
  * @token: of the grant
  * @resource: while it is queued
@@ -59,6 +60,7 @@ struct sluice_want {
 	bool repair;
 	struct sluice_backing *backing;
 	u32 backed;
+	u32 losses;
 	u32 status;
 	u64 token;
 	struct sluice_resource *resource;

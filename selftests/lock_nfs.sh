@@ -149,10 +149,10 @@ if ($mark) {
 PERL
 gets() { timeout -s KILL 30 perl fcntl.pl "$1" "${2:-write}" "${3:-0}" 2>>err; }
 
-# stranger NAME FILE - has it locked until release; its pid is in $holder.
+# stranger NAME FILE [START] - has it locked until release; its pid is in $holder.
 stranger() {
 	mkfifo end.$1
-	perl fcntl.pl $2 write 0 $1 end.$1 & holder=$!
+	perl fcntl.pl $2 write ${3:-0} $1 end.$1 & holder=$!
 	until_true test -s $1
 }
 
@@ -345,7 +345,8 @@ umount old
 # --- call by call --------------------------------------------------------------
 
 # FILE - open it, and do with a holder of one's own what is read line by line,
-# and tell what came of it: lock MODE [MILLISECONDS], unlock, event.
+# and tell what came of it: lock MODE [MILLISECONDS [START END]], unlock, event.
+# 0 milliseconds are for ever.
 cat >holder.pl <<'PERL'
 my ($file) = @ARGV;
 $| = 1;
@@ -362,15 +363,19 @@ $space = make(number(0x83, 128), $space);
 my $holder = pack "L2 Q", 0, 0, 0;
 $holder = make(number(0x85, 16), $holder);
 open my $f, "+<", $file or die "$file: $!\n";
-sub item { return pack "l L3 Q4 L l L2 a64", fileno $space, 2, $_[0], 2, 0, ~0, 0, 0, 0, fileno $f, 0, 0, ""; }
+sub item {
+	my ($mode, $first, $last) = @_;
+	return pack "l L3 Q4 L l L2 a64", fileno $space, 2, $mode, 2, $first // 0, $last // ~0, 0, 0, 0, fileno $f, 0, 0, "";
+}
 sub deadline {
 	open my $u, "<", "/proc/uptime" or die "uptime: $!\n";
 	return int((split " ", <$u>)[0] * 1e9) + $_[0] * 1000000;
 }
 print "ready\n";
 while (<STDIN>) {
-	my ($do, $mode, $ms) = split;
-	my ($item, $arg) = item($mode // 0);
+	chomp;
+	my ($do, $mode, $ms, $first, $last) = split / /;
+	my ($item, $arg) = item($mode // 0, $first, $last);
 	if ($do eq "lock") {
 		$arg = pack "Q L3 l q L2", unpack("Q", pack "P", $item), 1, 128, 0, 0, $ms ? deadline($ms) : 0x7fffffffffffffff, 0, 0;
 		my $got = ioctl $holder, number(0xE0, 40), $arg;
@@ -426,6 +431,17 @@ ok "...who locks it again is refused once, and then has it"
 do_it "lock $PR" && did calls "lock $PR: status 1" && forget && do_it "lock $EX" && do_it "event" && do_it "unlock" &&
 	did calls "lock $EX: $ESTALE" "event: $REVOKED $EIO 0 $PR" "unlock: done" && ! is_locked READ && ! is_locked WRITE
 ok "...so is who converts it"
+
+# The byte that it waits for is had by another client, and goes by with the rest.
+check_every $SOON
+stranger theirs two/file 20; theirs=$holder
+do_it "lock $EX 0 0 9" && did calls "lock $EX: status 1" && do_it "lock $EX 0 20 29" && until_true grep -qx "sluice-waits:	1" /proc/$caller/fdinfo/* && forget &&
+	do_it "event" && did calls "lock $EX: $ESTALE" "event: $REVOKED $EIO 0 $EX"
+ok "who waits for a stranger and meanwhile loses what it had is told"
+release theirs $theirs
+# Of what it had in hand meanwhile it may be told as well.
+do_it "event" && do_it "unlock" && did calls "unlock: done"
+check_every $NEVER
 
 # --- a server that does not answer ---------------------------------------------
 
