@@ -96,7 +96,7 @@ packages:				## install the Debian packages that building and checking need
 
 # Sub-makes run one after the other on purpose: the library before its users.
 check-programs: packages
-	@$(MAKE) --no-print-directory tools selftests
+	@$(MAKE) --no-print-directory tools selftests bench-program
 
 # One test is for working on it: one kernel will do.
 check: check-programs			## everything; T=name one selftest; KERNEL=key one kernel
@@ -114,11 +114,13 @@ coverage: check-programs		## lines of the module and the library that the tests 
 
 # --- measuring -------------------------------------------------------------------
 
-.PHONY: bench
+.PHONY: bench bench-program
+bench-program: lib
+	$(call part,bench,all LIBSLUICE=$(BUILD)/lib)
+
 bench: packages				## Sluice and others side by side; T=regex some measures; QUICK=1 roughly
 	@$(QEMU)/packages.sh bench
-	@$(MAKE) --no-print-directory lib
-	@$(MAKE) --no-print-directory -C bench OUT=$(BUILD)/bench LIBSLUICE=$(BUILD)/lib all
+	@$(MAKE) --no-print-directory bench-program
 	@bench/bench.sh
 
 # --- using it in a guest ---------------------------------------------------------

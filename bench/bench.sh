@@ -53,11 +53,13 @@ in_uml() {
 		sh $BENCH_DIR/guest/measure '$DAEMON' sluice-bench $(arguments uml "$1") /run/build/bench/uml/raw.json
 	END
 	info "== uml: $(cat "$kernel/release")"
+	: >"$run/stderr"
 	timeout -k 5 1800 "$kernel/linux" mem=2G ncpus=2 seccomp=on \
 		root=/dev/root rootfstype=hostfs rootflags=/ ro \
 		init="$BENCH_DIR/guest/init" BENCH_BUILD="$BUILD_DIR" BENCH_RUN=bench/uml \
-		con=null con0=fd:0,fd:1 </dev/null >"$run/console" 2>&1 || true
-	cat "$run/stderr" >&2 || true
+		con=null con0=fd:0,fd:1 </dev/null >"$run/console" 2>&1 &
+	tail --pid=$! -s 0.5 -f "$run/stderr" >&2
+	wait $! || true
 	status=$(cat "$run/status" 2>/dev/null) || status=125
 	if ((status)); then
 		tail -n 20 "$run/console" >&2

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #
 # check.sh [KERNEL]... - everything that "make check" does, or with T=name that
-# one selftest only.  Ends with the line "N passed, N failed, N skipped" and
+# one selftest only; T=instructions is the limits of bench/.  Ends with the line "N passed, N failed, N skipped" and
 # fails if anything did.  Each suite leaves TAP in build/results/.
 #
 # The selftests must have been built (the Makefile does).
@@ -55,7 +55,7 @@ check_to_tap() {
 host_suite() {
 	local name=$1 log=$RESULTS/$1.log rc=0
 	shift
-	info "== $name: unit tests"
+	info "== $name"
 	CK_VERBOSITY=verbose "$@" >"$log" 2>&1 || rc=$?
 	check_to_tap "$name" "$rc" <"$log" >"$RESULTS/$name.tap"
 	if grep -q '^not ok' "$RESULTS/$name.tap"; then
@@ -83,13 +83,17 @@ main() {
 	for key in "$@"; do
 		kernels+=("$(canonical_key "$key")")
 	done
-	[[ -z $T ]] || chosen_tests >/dev/null
+	[[ -z $T || $T == instructions ]] || chosen_tests >/dev/null
 	begin_results
 	prepare_kernels "${kernels[@]}"
 	if [[ -z $T ]]; then
 		host_suites
 		"$QEMU_DIR/selfcheck.sh" "${kernels[@]}"
 	fi
+	if [[ -z $T || $T == instructions ]]; then
+		host_suite instructions "$TOP_DIR/bench/limits.sh"
+	fi
+	[[ $T != instructions ]] || kernels=()
 	for key in "${kernels[@]}"; do
 		guest_suite "$key"
 	done
