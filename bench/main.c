@@ -18,7 +18,7 @@
 
 #include "bench.h"
 
-struct bench_run bench_run = { .reps = 7, .scale = 1 };
+struct bench_run bench_run = { .reps = 5, .scale = 1 };
 
 static struct bench_link *links;
 static struct bench_lock *locks;
@@ -274,7 +274,7 @@ int main(int argc, char **argv)
 	}
 	if (bench_run.quick) {
 		bench_run.reps = 3;
-		bench_run.scale *= 4;
+		bench_run.scale *= 2;
 	}
 	compile(&regex, wanted);
 	compile(&peers_wanted, peers);

@@ -18,6 +18,7 @@
 #include "bench.h"
 
 #define POOL	(64u << 10)
+#define LITTLE	(4u << 10)	/* of each of thousands */
 #define SLOTS	16u
 
 static const char *missing(void)
@@ -35,13 +36,13 @@ struct pair {
 	struct sluice_subscriber *subscriber;
 };
 
-static void pair_open(struct pair *pair, const char *name)
+static void pair_open(struct pair *pair, const char *name, uint64_t pool)
 {
 	struct sluice_channel_options options = SLUICE_CHANNEL_OPTIONS_INIT;
 
 	options.flags = SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL;
 	options.config.slots = SLOTS;
-	options.config.pool = POOL;
+	options.config.pool = pool;
 	options.config.publishers = options.config.subscribers = 1;
 	if (name) {
 		bench_try(sluice_channel_open(name, &options, &pair->channel));
@@ -82,7 +83,7 @@ static void sluice_life(void)
 {
 	struct pair pair;
 
-	pair_open(&pair, NULL);
+	pair_open(&pair, NULL, POOL);
 	pair_close(&pair);
 }
 
@@ -206,16 +207,16 @@ static void idle(struct crew *crew, unsigned int self, void *data)
 	cgroup_enter();
 	/* The first ones pay for tables that are there for all. */
 	for (unsigned int i = 0; i < IDLE; i++)
-		pair_open(&pairs[i], NULL);
+		pair_open(&pairs[i], NULL, POOL);
 	all = kernel_charged();
 	tables = charged("pagetables");
 	for (unsigned int i = IDLE; i < 2 * IDLE; i++)
-		pair_open(&pairs[i], NULL);
+		pair_open(&pairs[i], NULL, POOL);
 	crew->value[MEMORY_ALL] = (kernel_charged() - all) / IDLE;
 	crew->value[MEMORY_TABLES] = (charged("pagetables") - tables) / IDLE;
 }
 
-/* Pages that both sides map: lane, cursor and members are no overhead. */
+/* The pages of the lane. Those of cursor and members count as overhead. */
 static double ring_bytes(void)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -312,7 +313,7 @@ static void many_channels(struct crew *crew, unsigned int self, void *data)
 	(void)self;
 	for (unsigned int i = 0; i < alive; i++) {
 		snprintf(name, sizeof(name), "bench-%u", i);
-		pair_open(&pairs[i], name);
+		pair_open(&pairs[i], name, LITTLE);
 	}
 	crew->value[SCALE_PUBLISH] = timed(step_pass, &pairs[alive / 2]);
 	crew->value[SCALE_OPEN] = timed(step_open, &alive);

@@ -128,7 +128,7 @@ static void trip_run(const struct bench_link *peer, const char *key,
 	trip.sampled = trip.rounds / 2 < CREW_SAMPLES ?
 		trip.rounds / 2 : CREW_SAMPLES;
 	/* Twice around any memory there is, so that no page is new. */
-	trip.whole = shape->size < POOL_MIN ? 2 * POOL_MIN / shape->size : 8;
+	trip.whole = shape->size < POOL_MIN ? 2 * POOL_MIN / shape->size : 4;
 	if (!(peer->can & LINK_IN_PLACE))
 		trip.whole = 10;
 	trip.link[0] = peer->open(shape);
@@ -176,7 +176,7 @@ static void sleep_run(unsigned int rep)
 	(void)rep;
 	for (struct bench_link *peer = bench_links(); peer; peer = peer->next)
 		if (peer->can & LINK_SLEEP)
-			trip_run(peer, NULL, &shape, CREW_TOGETHER, 3000);
+			trip_run(peer, NULL, &shape, CREW_TOGETHER, 2000);
 }
 
 static struct bench_measure asleep = {
@@ -197,8 +197,7 @@ static void handoff_run(unsigned int rep)
 		if (!(peer->can & LINK_IN_PLACE) || !(peer->can & LINK_BUSY))
 			continue;
 		for (shape.size = 64; shape.size <= 64u << 20; shape.size *= 16)
-			trip_run(peer, NULL, &shape, CREW_APART,
-				 20000);
+			trip_run(peer, NULL, &shape, CREW_APART, 10000);
 	}
 }
 

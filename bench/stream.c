@@ -107,8 +107,8 @@ static void funnel(struct crew *crew, unsigned int self, void *data)
 }
 
 static void flow_run(const struct bench_link *peer, const char *key,
-		     const struct bench_shape *shape, uint64_t count,
-		     uint64_t param)
+		     const struct bench_shape *shape, enum crew_place place,
+		     uint64_t count, uint64_t param)
 {
 	struct flow flow = { .peer = peer, .shape = *shape };
 	const struct crew *crew;
@@ -119,7 +119,7 @@ static void flow_run(const struct bench_link *peer, const char *key,
 		return;
 	flow.count = count / bench_run.scale / 4 * 4;
 	flow.link = peer->open(shape);
-	crew = crew_run(1 + shape->senders, CREW_APART, funnel, &flow);
+	crew = crew_run(1 + shape->senders, place, funnel, &flow);
 	if (crew)
 		bench_emit(&(struct bench_record){
 			.peer = peer->name, .key = key, .param = param,
@@ -139,9 +139,9 @@ static void stream_run(unsigned int rep)
 		if (!(peer->can & LINK_STREAM) || !(peer->can & LINK_BUSY))
 			continue;
 		shape.batch = 1;
-		flow_run(peer, "single", &shape, 2000000, 1);
+		flow_run(peer, "single", &shape, CREW_APART, 1000000, 1);
 		shape.batch = 32;
-		flow_run(peer, "batched", &shape, 4000000, 32);
+		flow_run(peer, "batched", &shape, CREW_APART, 2000000, 32);
 	}
 }
 
@@ -152,18 +152,20 @@ static struct bench_measure stream = {
 };
 BENCH_MEASURE(stream);
 
+/* For a plot: some repetitions will do. On one CPU nobody waits for another. */
 static void sizes_run(unsigned int rep)
 {
 	struct bench_shape shape = { .senders = 1, .receivers = 1, .depth = 8,
 				     .batch = 1, .sleep = true };
 
-	(void)rep;
+	if (rep >= 3)
+		return;
 	for (struct bench_link *peer = bench_links(); peer; peer = peer->next) {
 		if (!(peer->can & LINK_STREAM) || !(peer->can & LINK_SLEEP))
 			continue;
 		for (shape.size = 64; shape.size <= 4 << 20; shape.size *= 16)
-			flow_run(peer, NULL, &shape,
-				 shape.size > 65536 ? 200 : 4000, shape.size);
+			flow_run(peer, NULL, &shape, CREW_TOGETHER,
+				 shape.size > 65536 ? 64 : 2000, shape.size);
 	}
 }
 
@@ -183,7 +185,7 @@ static void funnel_run(unsigned int rep)
 	(void)rep;
 	for (struct bench_link *peer = bench_links(); peer; peer = peer->next)
 		if (peer->can & LINK_FUNNEL)
-			flow_run(peer, NULL, &shape, 4000, 16);
+			flow_run(peer, NULL, &shape, CREW_APART, 2000, 16);
 }
 
 static struct bench_measure funnel_measure = {
