@@ -36,6 +36,9 @@ struct sluice_call {
 		struct sluice_fds fds;
 		struct sluice_claims claims;
 		struct sluice_fd_take fd_take;
+		struct sluice_feed_open feed;
+		struct sluice_feed_stat feed_stat;
+		struct sluice_feed_stop feed_stop;
 		struct sluice_lockspace_open lockspace;
 		struct sluice_lockspace_stat lockspace_stat;
 		struct sluice_holder_new holder;

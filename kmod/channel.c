@@ -21,6 +21,7 @@
 #include "area.h"
 #include "channel.h"
 #include "endpoint.h"
+#include "feed.h"
 #include "publisher.h"
 #include "quota.h"
 #include "subscriber.h"
@@ -267,11 +268,21 @@ static long channel_join(struct sluice_call *call)
 	}
 }
 
+static long channel_feed(struct sluice_call *call)
+{
+	struct sluice_object_file *of = call->file->private_data;
+
+	if (!(of->access & SLUICE_READ))
+		return -EACCES;
+	return sluice_feed_open(call, sluice_channel_of(of->object));
+}
+
 static const struct sluice_ioctl channel_ioctls[] = {
 	{ SLUICE_IOC_STAT, sluice_object_stat },
 	{ SLUICE_IOC_PEER, channel_peer },
 	{ SLUICE_IOC_RESTRICT, sluice_object_restrict },
 	{ SLUICE_IOC_JOIN, channel_join },
+	{ SLUICE_IOC_FEED, channel_feed },
 };
 
 static long channel_ioctl(struct file *file, unsigned int cmd,

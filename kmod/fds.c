@@ -17,6 +17,7 @@
 #include "channel.h"
 #include "endpoint.h"
 #include "fds.h"
+#include "feed.h"
 #include "quota.h"
 
 static bool fds_is_unix_socket(struct file *file)
@@ -42,7 +43,7 @@ static bool fds_is_io_uring(struct file *file)
 static bool fds_may_loop(struct file *file)
 {
 	return sluice_is_channel(file) || sluice_is_endpoint(file) ||
-	       fds_is_unix_socket(file) || fds_is_io_uring(file);
+	       sluice_is_feed(file) || fds_is_unix_socket(file) || fds_is_io_uring(file);
 }
 
 void sluice_fds_init(struct sluice_fds_lane *lane)

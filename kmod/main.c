@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "channel.h"
+#include "feed.h"
 #include "holder.h"
 #include "lockspace.h"
 #include "name.h"
@@ -23,7 +24,7 @@ static long device_info(struct sluice_call *call)
 		.abi_major = SLUICE_ABI_MAJOR,
 		.abi_minor = SLUICE_ABI_MINOR,
 		.features = SLUICE_FEATURE_LOCKS | SLUICE_FEATURE_BACKED |
-			    SLUICE_FEATURE_BLOCKS,
+			    SLUICE_FEATURE_BLOCKS | SLUICE_FEATURE_FEEDS,
 		.slots_max = sluice_slots_max(),
 		.publishers_max = sluice_publishers_max(),
 		.subscribers_max = sluice_subscribers_max(),
@@ -97,10 +98,15 @@ static int __init sluice_init(void)
 	ret = sluice_remotes_init();
 	if (ret)
 		goto holders;
-	ret = misc_register(&device);
+	ret = sluice_feeds_init();
 	if (ret)
 		goto remotes;
+	ret = misc_register(&device);
+	if (ret)
+		goto feeds;
 	return 0;
+feeds:
+	sluice_feeds_exit();
 remotes:
 	sluice_remotes_exit();
 holders:
@@ -113,6 +119,7 @@ names:
 static void __exit sluice_exit(void)
 {
 	misc_deregister(&device);
+	sluice_feeds_exit();
 	sluice_remotes_exit();
 	sluice_holders_exit();
 	sluice_names_exit();

@@ -110,8 +110,15 @@ void sluice_subscriber_layout(const struct sluice_subscriber *sub,
 struct file *sluice_subscriber_file(struct sluice_channel *channel, u32 flags,
 				    u32 policy)
 {
-	struct sluice_subscriber *sub = subscriber_new(channel, flags, policy);
+	struct sluice_subscriber *sub;
 
+	policy = policy ?: channel->config.policy;
+	if (policy > SLUICE_EVICT)
+		return ERR_PTR(-EINVAL);
+	/* Who may only read shall not stop those who may write. */
+	if (policy == SLUICE_BLOCK && channel->config.policy != SLUICE_BLOCK)
+		return ERR_PTR(-EPERM);
+	sub = subscriber_new(channel, flags, policy);
 	return IS_ERR(sub) ? ERR_CAST(sub) : sluice_endpoint_enter(&sub->ep);
 }
 
@@ -119,15 +126,9 @@ long sluice_subscriber_join(struct sluice_call *call,
 			    struct sluice_channel *channel)
 {
 	struct sluice_join *join = &call->arg.join;
-	u32 policy = join->policy ?: channel->config.policy;
 	struct file *file;
 
-	if (policy > SLUICE_EVICT)
-		return -EINVAL;
-	/* Who may only read shall not stop those who may write. */
-	if (policy == SLUICE_BLOCK && channel->config.policy != SLUICE_BLOCK)
-		return -EPERM;
-	file = sluice_subscriber_file(channel, join->flags, policy);
+	file = sluice_subscriber_file(channel, join->flags, join->policy);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	sluice_attach_join(file->private_data, join);
@@ -632,6 +633,47 @@ static long subscriber_claim(struct sluice_call *call)
 	}
 	kvfree(list);
 	return ret;
+}
+
+int sluice_subscriber_take(struct sluice_subscriber *sub,
+			   struct sluice_taken *taken)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	struct sluice_claim claim;
+	long ret;
+
+	mutex_lock(&channel->claims_lock);
+	ret = subscriber_state(sub) ?: claim_locked(sub, &claim, 1);
+	if (ret > 0) {
+		*taken = (struct sluice_taken) {
+			.pub = sub->claimed[claim.pin].pub,
+			.position = claim.position,
+			.tag = claim.tag,
+			.pin = claim.pin,
+		};
+		sluice_endpoint_get(&taken->pub->ep);
+	}
+	mutex_unlock(&channel->claims_lock);
+	return min(ret, 0L);
+}
+
+void sluice_subscriber_settle(struct sluice_subscriber *sub,
+			      const struct sluice_taken *taken,
+			      enum sluice_settle how)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	bool back = how != SLUICE_SETTLE_DONE;
+
+	mutex_lock(&channel->claims_lock);
+	if (sub->claimed[taken->pin].tag != taken->tag)
+		back = false;
+	else if (back)
+		claimed_return(sub, taken->pin, how == SLUICE_SETTLE_MAYBE);
+	else
+		claimed_finish(sub, taken->pin);
+	mutex_unlock(&channel->claims_lock);
+	reaped(channel, back);
+	sluice_endpoint_put(&taken->pub->ep);
 }
 
 /*

@@ -46,6 +46,26 @@ struct sluice_subscriber {
 	u64 last_tag;
 };
 
+/**
+ * struct sluice_taken - a message that a consumer in the kernel has claimed
+ * @pub: whose; holds a reference
+ * @position: of the message
+ * @tag: of the claim
+ * @pin: likewise
+ */
+struct sluice_taken {
+	struct sluice_publisher *pub;
+	u64 position;
+	u64 tag;
+	u32 pin;
+};
+
+enum sluice_settle {
+	SLUICE_SETTLE_DONE,	/* acknowledge */
+	SLUICE_SETTLE_UNSEEN,	/* for another, as if never claimed */
+	SLUICE_SETTLE_MAYBE,	/* for another, marked as redelivered */
+};
+
 static inline struct sluice_subscriber *
 sluice_subscriber(struct sluice_endpoint *ep)
 {
@@ -55,7 +75,7 @@ sluice_subscriber(struct sluice_endpoint *ep)
 extern const struct sluice_ioctl sluice_subscriber_ioctls[];
 extern const size_t sluice_subscriber_ioctl_count;
 
-/* A new subscriber to @channel as a file, or an ERR_PTR. */
+/* A new subscriber to @channel as a file, or an ERR_PTR. @policy as in JOIN. */
 struct file *sluice_subscriber_file(struct sluice_channel *channel, u32 flags,
 				    u32 policy);
 
@@ -87,6 +107,20 @@ void sluice_subscriber_wake(struct sluice_channel *channel, u32 count);
 
 /* Take notice of what subscribers have acknowledged. */
 void sluice_subscriber_reap_all(struct sluice_channel *channel);
+
+/**
+ * sluice_subscriber_take - claim one message, and settle it
+ * @sub: of a queue, mapped by nobody
+ * @taken: out; settling consumes it. Its claim may be gone by then, if @sub was
+ *	evicted
+ *
+ * Return: 0, -EAGAIN if there is none, -ECONNABORTED, -ESHUTDOWN.
+ */
+int sluice_subscriber_take(struct sluice_subscriber *sub,
+			   struct sluice_taken *taken);
+void sluice_subscriber_settle(struct sluice_subscriber *sub,
+			      const struct sluice_taken *taken,
+			      enum sluice_settle how);
 
 /* Who has claimed the oldest unfinished message of @pub. channel->lock. */
 struct sluice_subscriber *

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 #define SLUICE_ABI_MAJOR	1
-#define SLUICE_ABI_MINOR	1
+#define SLUICE_ABI_MINOR	2
 
 #define SLUICE_NAME_MAX		64	/* bytes, not terminated */
 #define SLUICE_SEGMENTS_MAX	16	/* of one publisher's pool */
@@ -33,6 +33,7 @@
 #define SLUICE_FEATURE_LOCKS	0x1	/* lockspaces and holders */
 #define SLUICE_FEATURE_BACKED	0x2	/* SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK */
 #define SLUICE_FEATURE_BLOCKS	0x4	/* SLUICE_IOC_BLOCK */
+#define SLUICE_FEATURE_FEEDS	0x8	/* SLUICE_IOC_FEED */
 
 enum sluice_pattern {
 	SLUICE_BROADCAST	= 1,	/* every message to every subscriber */
@@ -519,6 +520,91 @@ struct sluice_fd_take {
 	__u32 resv;
 	__aligned_u64 generation;
 	__aligned_u64 token;
+};
+
+#define SLUICE_FEED_STAY	0x1	/* as SLUICE_JOIN_STAY */
+#define SLUICE_FEED_LENGTH	0x2	/* before each its length: 32 bits, big-endian */
+#define SLUICE_FEED_LINES	0x4	/* behind each a newline; not with LENGTH */
+#define SLUICE_FEED_CUT		0x100	/* out: it ended in the middle of one */
+
+/**
+ * struct sluice_feed_open - write a queue's messages into a socket
+ *	(SLUICE_IOC_FEED)
+ * @socket: TCP or unix, SOCK_STREAM, connected; EBUSY if it has a feed
+ * @flags: SLUICE_FEED_STAY, SLUICE_FEED_LENGTH, SLUICE_FEED_LINES
+ * @policy: as a subscriber's: enum sluice_policy; 0 takes the channel's
+ * @index: out: place in the member table
+ * @generation: out: as of SLUICE_IOC_JOIN
+ * @resv: zero
+ *
+ * The kernel is the subscriber, and each message goes out whole. It needs the
+ * right to subscribe, not to publish.
+ *
+ * A feed ends when the process that made it closes a descriptor of it, exits
+ * or executes; when it is stopped; when it is evicted; when the socket fails;
+ * without SLUICE_FEED_STAY, when no publisher is left and all is sent. If it
+ * ends in the middle of a message the socket is shut down, in both directions,
+ * and the message returns to the queue, marked as redelivered.
+ */
+struct sluice_feed_open {
+	__s32 socket;
+	__u32 flags;
+	__u32 policy;
+	__u32 index;
+	__aligned_u64 generation;
+	__aligned_u64 resv;
+};
+
+enum sluice_feed_state {
+	SLUICE_FEED_ACTIVE	= 1,
+	SLUICE_FEED_STOPPED	= 2,	/* by STOP, or closed */
+	SLUICE_FEED_FINISHED	= 3,	/* no publisher is left */
+	SLUICE_FEED_FAILED	= 4,
+};
+
+/**
+ * struct sluice_feed_stat - how a feed fares (SLUICE_IOC_FEED_STAT)
+ * @state: enum sluice_feed_state
+ * @error: SLUICE_FEED_FAILED: errno of the socket; ECONNABORTED if evicted
+ * @flags: as it was made, and SLUICE_FEED_CUT
+ * @index: place in the member table
+ * @generation: likewise
+ * @messages: that the socket has taken whole
+ * @bytes: of those, with what frames them
+ * @refused: messages that could not be sent: lies, for which their publishers
+ *	were evicted, and with SLUICE_FEED_LENGTH those of 4 GiB and more
+ * @length: bytes of the message on its way, 0 if there is none
+ * @sent: of these
+ */
+struct sluice_feed_stat {
+	__u32 state;
+	__u32 error;
+	__u32 flags;
+	__u32 index;
+	__aligned_u64 generation;
+	__aligned_u64 messages;
+	__aligned_u64 bytes;
+	__aligned_u64 refused;
+	__aligned_u64 length;
+	__aligned_u64 sent;
+};
+
+#define SLUICE_FEED_DRAIN	0x1	/* not before the queue is empty */
+
+/**
+ * struct sluice_feed_stop - end a feed between two messages
+ *	(SLUICE_IOC_FEED_STOP)
+ * @flags: SLUICE_FEED_DRAIN
+ * @resv: zero
+ * @deadline: CLOCK_MONOTONIC nanoseconds; SLUICE_NO_DEADLINE for none
+ *
+ * Waits for that; ETIMEDOUT or EINTR, and it goes on. As SLUICE_IOC_WAIT, which
+ * waits until it ends by itself, it returns 0, or the socket's error.
+ */
+struct sluice_feed_stop {
+	__u32 flags;
+	__u32 resv;
+	__s64 deadline;
 };
 
 /*
@@ -1049,6 +1135,7 @@ struct sluice_deadlock {
 #define SLUICE_IOC_PEER		_IOWR(0xB5, 0x91, struct sluice_peer)
 #define SLUICE_IOC_RESTRICT	_IOWR(0xB5, 0x92, struct sluice_restrict)
 #define SLUICE_IOC_JOIN		_IOWR(0xB5, 0x93, struct sluice_join)
+#define SLUICE_IOC_FEED		_IOWR(0xB5, 0x94, struct sluice_feed_open)
 /*
  * On an endpoint.
  */
@@ -1071,6 +1158,11 @@ struct sluice_deadlock {
  */
 #define SLUICE_IOC_CLAIM	_IOWR(0xB5, 0xC0, struct sluice_claims)
 #define SLUICE_IOC_FD_TAKE	_IOWR(0xB5, 0xC1, struct sluice_fd_take)
+/*
+ * On a feed; SLUICE_IOC_WAIT too.
+ */
+#define SLUICE_IOC_FEED_STAT	_IOWR(0xB5, 0xC8, struct sluice_feed_stat)
+#define SLUICE_IOC_FEED_STOP	_IOWR(0xB5, 0xC9, struct sluice_feed_stop)
 /*
  * On a lockspace; SLUICE_IOC_RESTRICT too.
  */
