@@ -367,6 +367,23 @@ int sluice_publisher_send(struct sluice_publisher *publisher, const void *data,
 	return sluice_publisher_publish(publisher, &loan);
 }
 
+int sluice_publisher_flush(struct sluice_publisher *publisher, int64_t deadline)
+{
+	uint64_t room;
+	int err, late = 0;
+
+	if (!sl_endpoint_alive(&publisher->endpoint))
+		return -ECHILD;
+	for (;;) {
+		err = sl_writer_finished_or_arm(&publisher->writer, &room);
+		if (err != -EAGAIN || deadline <= 0)
+			return err;
+		if (late)
+			return late;
+		late = sl_endpoint_wait(&publisher->endpoint, deadline, room);
+	}
+}
+
 int sluice_publisher_grow(struct sluice_publisher *publisher, size_t bytes)
 {
 	if (!sl_endpoint_alive(&publisher->endpoint))

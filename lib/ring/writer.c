@@ -147,25 +147,50 @@ int sl_writer_loan(struct sl_writer *writer, uint64_t length,
  * there is no room. Whatever makes some after that look finds the writer
  * armed, and changes the count.
  */
-int sl_writer_loan_or_arm(struct sl_writer *writer, uint64_t length,
-			  struct sluice_loan *loan, uint64_t *room)
+static int room_arm(struct sl_writer *writer, uint64_t *room)
 {
 	const struct sluice_member *self =
 		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
-	int err;
 
 	*room = sl_load_acquire(&self->room);
-	if (sl_load_relaxed(&self->armed)) {
-		sl_full_fence();			/* F7, with F4 */
-	} else {
-		err = writer->ops->arm(writer->context);
-		if (err)
-			return err;
-	}
-	err = sl_writer_loan(writer, length, loan);
+	if (!sl_load_relaxed(&self->armed))
+		return writer->ops->arm(writer->context);
+	sl_full_fence();				/* F7, with F4 */
+	return 0;
+}
+
+int sl_writer_loan_or_arm(struct sl_writer *writer, uint64_t length,
+			  struct sluice_loan *loan, uint64_t *room)
+{
+	int err = room_arm(writer, room);
+
+	if (!err)
+		err = sl_writer_loan(writer, length, loan);
 	if (err == -EAGAIN)
 		room_seen(writer, *room);
 	return err;
+}
+
+static bool writer_finished(const struct sl_writer *writer)
+{
+	const struct sluice_member *self =
+		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
+
+	return sl_load_acquire(&self->done) >= writer->head;
+}
+
+int sl_writer_finished_or_arm(struct sl_writer *writer, uint64_t *room)
+{
+	int err;
+
+	if (writer->config.pattern != SLUICE_QUEUE)
+		return -EINVAL;
+	if (writer_finished(writer))
+		return 0;
+	err = room_arm(writer, room);
+	if (err)
+		return err;
+	return writer_finished(writer) ? 0 : -EAGAIN;
 }
 
 /* The table's entry of a loan, or NULL if there is no such loan. */

@@ -197,6 +197,16 @@ int sl_writer_loan(struct sl_writer *writer, uint64_t length,
 int sl_writer_loan_or_arm(struct sl_writer *writer, uint64_t length,
 			  struct sluice_loan *loan, uint64_t *room);
 
+/**
+ * sl_writer_finished_or_arm() - is all that was published to a queue finished?
+ * @writer: whose
+ * @room: out: with -EAGAIN, the room count to wait with
+ *
+ * Return: 0; -EAGAIN: not yet, and what finishes will not go without
+ * SLUICE_IOC_WAKE; -EINVAL: not a queue; or what ops->arm gave.
+ */
+int sl_writer_finished_or_arm(struct sl_writer *writer, uint64_t *room);
+
 /* Evict the consumer of a queue that holds up all, if its policy is so. */
 void sl_writer_evict_claimant(struct sl_writer *writer);
 

@@ -85,6 +85,27 @@ START_TEST(full_until_acknowledged)
 }
 END_TEST
 
+/* All that was published is finished, or the last of it will wake. */
+START_TEST(flush)
+{
+	struct sluice_message messages[2];
+	uint64_t room;
+
+	ck_assert_int_eq(sl_writer_finished_or_arm(&pub->writer, &room), 0);
+	ck_assert_int_eq(put(pub, 0), 0);
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(sl_writer_finished_or_arm(&pub->writer, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(sl_reader_receive(&one->reader, messages, 2), 2);
+	ck_assert_int_eq(release(one, &messages[1]), 0);
+	ck_assert_int_eq(sl_writer_finished_or_arm(&pub->writer, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(release(one, &messages[0]), 0);
+	ck_assert_int_eq(fake_wait_room(pub, room), 0);
+	ck_assert_int_eq(sl_writer_finished_or_arm(&pub->writer, &room), 0);
+}
+END_TEST
+
 START_TEST(consumer_dies)
 {
 	struct sluice_message message;
@@ -261,6 +282,7 @@ Suite *suite_queue(void)
 	tcase_add_test(tc, each_to_one);
 	tcase_add_test(tc, many);
 	tcase_add_test(tc, full_until_acknowledged);
+	tcase_add_test(tc, flush);
 	tcase_add_test(tc, consumer_dies);
 	tcase_add_test(tc, reject);
 	tcase_add_test(tc, prefetch);

@@ -52,6 +52,7 @@
 #define SLUICE_SLUICE_H
 
 #include <linux/sluice.h>
+#include <sluice/feed.h>
 #include <sluice/lock.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -541,6 +542,21 @@ ssize_t sluice_publisher_publish_batch(struct sluice_publisher *publisher,
  */
 int sluice_publisher_send(struct sluice_publisher *publisher, const void *data,
 			  size_t length, uint32_t type, int64_t deadline);
+
+/**
+ * sluice_publisher_flush() - wait until a queue's consumers are done
+ * @publisher: as joined
+ * @deadline: until when to wait
+ *
+ * With all that this publisher has published: each message was released by
+ * whoever received it, taken whole by the socket of a feed, or given up by
+ * SLUICE_DROP_OLDEST.
+ *
+ * Return: 0; -EAGAIN: @deadline is 0, and they are not; -ETIMEDOUT; -EINTR;
+ * -EINVAL: not a queue; -ESHUTDOWN: this publisher was evicted; -ECHILD.
+ */
+int sluice_publisher_flush(struct sluice_publisher *publisher,
+			   int64_t deadline);
 
 /**
  * sluice_publisher_grow() - add a segment to the pool
