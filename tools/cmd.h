@@ -25,6 +25,7 @@ enum status {
 
 int pub_main(int argc, char **argv);
 int sub_main(int argc, char **argv);
+int attach_main(int argc, char **argv);
 int ls_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
 int lock_main(int argc, char **argv);

@@ -14,6 +14,7 @@ static const struct command {
 } commands[] = {
 	{ "pub", pub_main },
 	{ "sub", sub_main },
+	{ "attach", attach_main },
 	{ "ls", ls_main },
 	{ "stat", stat_main },
 	{ "lock", lock_main },
@@ -27,6 +28,7 @@ static const char doc[] =
 	"  pub NAME [FILE...]        publish lines, blocks or files\n"
 	"  sub NAME [-- COMMAND...]  write messages to standard output,\n"
 	"                            or run a command for each\n"
+	"  attach NAME HOST:PORT     write messages to a connection, each whole\n"
 	"  ls                        list channels, or lockspaces\n"
 	"  stat NAME                 show a channel and who is in it\n"
 	"  lock RESOURCE -- COMMAND  run a command that has a resource, or file,\n"

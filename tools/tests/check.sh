@@ -47,7 +47,7 @@ usage() {
 
 check_usage() {
 	local command
-	for command in "" pub sub ls stat lock locks deadlocks; do
+	for command in "" pub sub attach ls stat lock locks deadlocks; do
 		help_of "$command"
 	done
 	run 0 --version && grep -qxE 'sluice [0-9]+\.[0-9]+\.[0-9]+' "$WORK/out"
@@ -60,6 +60,9 @@ check_usage() {
 	usage "name of a channel is needed" sub --stay
 	usage "name of a channel is needed" stat
 	usage "one channel at a time" stat a b
+	usage "what to connect to" attach x
+	usage "what is 'b:2'?" attach x a:1 b:2
+	usage "only one of" attach --raw --length x a:1
 	usage "1 to 64 bytes" pub ""
 	usage "1 to 64 bytes" sub "$(printf '%065d' 0)"
 	usage "no control characters" sub $'a\tb'
@@ -129,7 +132,7 @@ check_no_device() {
 		result 0 "without the module # SKIP there is one here"
 		return
 	fi
-	for command in "pub x" "sub x" ls "stat x" "ls -l" locks "locks x" deadlocks; do
+	for command in "pub x" "sub x" "attach x a:1" ls "stat x" "ls -l" locks "locks x" deadlocks; do
 		run 1 $command && grep -q "kernel module is not loaded" "$WORK/err"
 		result $? "without the module: sluice $command"
 	done
@@ -157,7 +160,7 @@ check_manuals() {
 		[[ ! -s $WORK/out ]]
 		result $? "$page: lint"
 	done
-	for command in pub sub; do
+	for command in pub sub attach; do
 		# Channel options are told in one of them.
 		comm -23 <(options_of_help $command) \
 			<(sort -u <(options_of_manual man/sluice-pub.1) <(options_of_manual man/sluice-$command.1)) >"$WORK/out"
