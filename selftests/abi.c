@@ -175,6 +175,28 @@ static const struct extent extents[] = {
 	FIELD(sluice_fd_take, resv, 4, 4),
 	FIELD(sluice_fd_take, generation, 8, 8),
 	FIELD(sluice_fd_take, token, 16, 8),
+	WHOLE(sluice_feed_open, 32),
+	FIELD(sluice_feed_open, socket, 0, 4),
+	FIELD(sluice_feed_open, flags, 4, 4),
+	FIELD(sluice_feed_open, policy, 8, 4),
+	FIELD(sluice_feed_open, index, 12, 4),
+	FIELD(sluice_feed_open, generation, 16, 8),
+	FIELD(sluice_feed_open, resv, 24, 8),
+	WHOLE(sluice_feed_stat, 64),
+	FIELD(sluice_feed_stat, state, 0, 4),
+	FIELD(sluice_feed_stat, error, 4, 4),
+	FIELD(sluice_feed_stat, flags, 8, 4),
+	FIELD(sluice_feed_stat, index, 12, 4),
+	FIELD(sluice_feed_stat, generation, 16, 8),
+	FIELD(sluice_feed_stat, messages, 24, 8),
+	FIELD(sluice_feed_stat, bytes, 32, 8),
+	FIELD(sluice_feed_stat, refused, 40, 8),
+	FIELD(sluice_feed_stat, length, 48, 8),
+	FIELD(sluice_feed_stat, sent, 56, 8),
+	WHOLE(sluice_feed_stop, 16),
+	FIELD(sluice_feed_stop, flags, 0, 4),
+	FIELD(sluice_feed_stop, resv, 4, 4),
+	FIELD(sluice_feed_stop, deadline, 8, 8),
 	WHOLE(sluice_lockspace_config, 32),
 	FIELD(sluice_lockspace_config, victim, 0, 4),
 	FIELD(sluice_lockspace_config, flags, 4, 4),
@@ -409,6 +431,7 @@ enum on {
 	LOCKSPACE	= 16,
 	HOLDER		= 32,
 	BLOCK		= 64,
+	FEED		= 128,
 };
 
 struct ioc {
@@ -430,10 +453,11 @@ static const struct ioc iocs[] = {
 	IOC(PEER,	 0xc068b591, CHANNEL | ENDPOINT),
 	IOC(RESTRICT,	 0xc008b592, CHANNEL | LOCKSPACE),
 	IOC(JOIN,	 0xc0a8b593, CHANNEL),
+	IOC(FEED,	 0xc020b594, CHANNEL),
 	IOC(ATTACH,	 0xc050b5a0, ENDPOINT),
 	IOC(DETACH,	 0xc010b5a1, ENDPOINT),
 	IOC(SEGMENT,	 0xc020b5a2, ENDPOINT),
-	IOC(WAIT,	 0xc018b5a3, ENDPOINT),
+	IOC(WAIT,	 0xc018b5a3, ENDPOINT | FEED),
 	IOC(WAKE,	 0xc008b5a4, ENDPOINT),
 	IOC(GROW,	 0xc020b5b0, PUBLISHER),
 	IOC(ARM,	 0x0000b5b1, PUBLISHER),
@@ -443,6 +467,8 @@ static const struct ioc iocs[] = {
 	IOC(FDS_RELEASE, 0xc018b5b5, PUBLISHER),
 	IOC(CLAIM,	 0xc010b5c0, SUBSCRIBER),
 	IOC(FD_TAKE,	 0xc018b5c1, SUBSCRIBER),
+	IOC(FEED_STAT,	 0xc040b5c8, FEED),
+	IOC(FEED_STOP,	 0xc010b5c9, FEED),
 	IOC(LOCKSPACE_STAT, 0xc0c0b5d0, LOCKSPACE),
 	IOC(LOCKS,	 0xc020b5d1, LOCKSPACE),
 	IOC(DEADLOCK,	 0xc030b5d2, LOCKSPACE),
@@ -475,9 +501,24 @@ TEST(sequence_macros)
 	EXPECT_EQ((64ULL << 48) + 5, SLUICE_PIN(63, (1ULL << 48) + 5));
 }
 
+/* Of a queue of its own, into a socket that nobody reads. */
+static int make_feed(void)
+{
+	struct sluice_config queue = { .pattern = SLUICE_QUEUE };
+	struct sluice_feed_open f = { .flags = SLUICE_FEED_STAY };
+	int channel = must(make_channel(NULL, &queue)), pair[2], fd;
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	f.socket = pair[0];
+	fd = call(channel, SLUICE_IOC_FEED, &f);
+	close(pair[0]);
+	close(channel);
+	return fd;
+}
+
 FIXTURE(abi) {
 	int channel;
-	int fd[65];		/* by enum on */
+	int fd[129];		/* by enum on */
 	struct sluice_join pub, sub;
 };
 
@@ -500,10 +541,13 @@ FIXTURE_SETUP(abi)
 	self->fd[BLOCK] = make_block(self->fd[HOLDER], self->fd[LOCKSPACE],
 				     "abi", 4096);
 	ASSERT_LE(0, self->fd[BLOCK]);
+	self->fd[FEED] = make_feed();
+	ASSERT_LE(0, self->fd[FEED]);
 }
 
 FIXTURE_TEARDOWN(abi)
 {
+	close(self->fd[FEED]);
 	close(self->fd[BLOCK]);
 	close(self->fd[HOLDER]);
 	close(self->fd[LOCKSPACE]);
@@ -515,7 +559,7 @@ FIXTURE_TEARDOWN(abi)
 #define FAULTY	((void *)16)
 
 static const unsigned int kinds[] = {
-	DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER, LOCKSPACE, HOLDER, BLOCK,
+	DEVICE, CHANNEL, PUBLISHER, SUBSCRIBER, LOCKSPACE, HOLDER, BLOCK, FEED,
 };
 
 TEST_F(abi, whose_calls)
@@ -714,7 +758,7 @@ TEST(info)
 	EXPECT_EQ(SLUICE_ABI_MAJOR, info.abi_major);
 	EXPECT_EQ(SLUICE_ABI_MINOR, info.abi_minor);
 	EXPECT_EQ(SLUICE_FEATURE_LOCKS | SLUICE_FEATURE_BACKED |
-		  SLUICE_FEATURE_BLOCKS, info.features);
+		  SLUICE_FEATURE_BLOCKS | SLUICE_FEATURE_FEEDS, info.features);
 	EXPECT_LE(64, info.publishers_max);
 	EXPECT_LE(64, info.subscribers_max);
 	EXPECT_LE(16, info.held_max);

@@ -393,6 +393,57 @@ ok "--progress"
 hello >out 2>err && grep -qx "hello, world" out
 ok "the README's program"
 
+# --- attach ------------------------------------------------------------------
+
+# serve PORT - one connection, into out; $server is whom to wait for.
+serve() {
+	nc -l -p "$1" >out & server=$!
+	until_true sh -c "netstat -ltn | grep -q ':$1 '"
+}
+
+serve 7001
+command sluice attach --create --stay --json log 127.0.0.1:7001 2>summary & pid=$!
+until_true members log subscribers 1
+for i in 1 2 3 4 5 6 7 8; do
+	sed "s/^/$i /" lines.expected | sluice pub --pattern queue log & writers="$writers $!"
+done
+wait $writers && until_true sh -c '[ $(wc -l <out) = 32 ]' && kill -TERM $pid
+exits 143 wait $pid && wait $server &&
+	[ "$(sort out)" = "$(for i in 1 2 3 4 5 6 7 8; do sed "s/^/$i /" lines.expected; done | sort)" ] &&
+	has messages 32 <summary && has cut false <summary
+ok "eight writers into one connection, as lines"
+
+serve 7002
+sluice attach --create --length log 127.0.0.1:7002 2>err & pid=$!
+until_true members log subscribers 1
+sluice pub --pattern queue --block 100000 log <random && wait $pid && wait $server &&
+	[ "$(head -c 4 out | od -An -tx1 | tr -d ' ')" = 000186a0 ] &&
+	[ "$(wc -c <out)" = $(($(wc -c <random) + 4 * (($(wc -c <random) + 99999) / 100000))) ]
+ok "...after their lengths"
+
+serve 7003
+command sluice attach --create --stay --raw log 127.0.0.1:7003 2>err & pid=$!
+until_true members log subscribers 1
+sluice pub --pattern queue log <ten && until_true grep -q 10 out && kill -TERM $pid
+exits 143 wait $pid && wait $server && [ "$(cat out)" = "$(tr -d '\n' <ten)" ]
+ok "...raw, until a signal"
+
+serve 7004
+command sluice attach --create --stay log 127.0.0.1:7004 2>err & pid=$!
+until_true members log subscribers 1
+exits 1 sluice attach --pattern broadcast log 127.0.0.1:7004 2>>err
+kill -KILL $server
+# It might still read, for all TCP knows, until it is written to.
+sluice pub --pattern queue log <ten && until_true sh -c "! kill -0 $pid" || kill $pid
+exits 1 wait $pid && grep -q "127.0.0.1:7004: the connection ended: " err
+ok "the peer dies"
+
+exits 1 sluice attach --create log 127.0.0.1:7005 2>err && grep -q "7005: cannot connect: Connection refused" err &&
+	exits 1 sluice attach --create log /nowhere 2>err && grep -q "/nowhere: cannot connect: No such file" err &&
+	exits 1 sluice attach --create log nowhere 2>err && grep -q "neither HOST:PORT" err &&
+	exits 1 sluice attach --create log fd:0 <lines 2>err && grep -q "fd:0: not a TCP connection" err
+ok "what cannot be connected"
+
 [ -z "$(sluice ls)" ]
 ok "nothing is left"
 

@@ -19,6 +19,7 @@ struct stage {
 	int space, other;		/* lockspaces */
 	int h, h2;			/* holders */
 	int channel, publisher, subscriber;
+	int queue, pair[2];
 	int file;
 	int fd;				/* of the last call that made one */
 	struct sluice_join joined;
@@ -90,13 +91,14 @@ static struct shape shape_of(const struct stage *s)
 	struct sluice_lockspace_stat a = lockspace_stat(s->space);
 	struct sluice_lockspace_stat b = lockspace_stat(s->other);
 	struct sluice_stat c = stat_of(s->channel);
+	struct sluice_stat q = stat_of(s->queue);
 
 	return (struct shape){
 		.resources = a.resources + b.resources,
 		.grants = a.grants + b.grants,
 		.waiting = a.waiting + b.waiting,
 		.publishers = c.publishers,
-		.subscribers = c.subscribers,
+		.subscribers = c.subscribers + q.subscribers,
 		.in_flight = c.fds,
 		.pool = c.pool,
 		.fds = count_fds(),
@@ -284,6 +286,13 @@ static int run_join_subscriber(struct stage *s)
 	return s->fd = join_role(s->channel, SLUICE_SUBSCRIBER);
 }
 
+static int run_feed(struct stage *s)
+{
+	struct sluice_feed_open f = { .socket = s->pair[0] };
+
+	return s->fd = call(s->queue, SLUICE_IOC_FEED, &f);
+}
+
 static int run_attach(struct stage *s)
 {
 	struct sluice_attach a = { .index = s->joined.index };
@@ -340,6 +349,7 @@ static const struct call calls[] = {
 	{ "OPEN", run_channel, undo_fd },
 	{ "JOIN to publish", run_join_publisher, undo_fd },
 	{ "JOIN to subscribe", run_join_subscriber, undo_fd },
+	{ "FEED", run_feed, undo_fd },
 	{ "ATTACH", run_attach, undo_attach },
 	{ "FDS_ATTACH", run_fds_attach, undo_fds_attach },
 };
@@ -350,6 +360,7 @@ FIXTURE(failslab) {
 
 FIXTURE_SETUP(failslab)
 {
+	struct sluice_config queue = { .pattern = SLUICE_QUEUE };
 	struct stage *s = &self->s;
 	int fd;
 
@@ -363,6 +374,8 @@ FIXTURE_SETUP(failslab)
 	s->publisher = must(join_full(s->channel, SLUICE_PUBLISHER, 0, 0,
 				      &s->joined));
 	s->subscriber = must(join_role(s->channel, SLUICE_SUBSCRIBER));
+	s->queue = must(make_channel(NULL, &queue));
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->pair));
 	s->file = must(open("/tmp/failslab", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
 	s->fd = -1;
 	must(take(s->h, whole(s->space, "held", SLUICE_EX)));
