@@ -41,6 +41,7 @@ bool sluice_is_channel(struct file *file)
 
 static void channel_free(struct sluice_channel *channel)
 {
+	sluice_registry_remove(&channel->object.entry);
 	if (channel->map_file)
 		fput(channel->map_file);
 	sluice_area_put(channel->area);
@@ -314,6 +315,11 @@ static struct sluice_object *channel_make(const struct sluice_call *call)
 	return IS_ERR(channel) ? ERR_CAST(channel) : &channel->object;
 }
 
+static struct kref *channel_ref(struct sluice_object *object)
+{
+	return &sluice_channel_of(object)->ref;
+}
+
 static void channel_config(const struct sluice_object *object,
 			   struct sluice_call *call)
 {
@@ -323,12 +329,16 @@ static void channel_config(const struct sluice_object *object,
 
 const struct sluice_object_type sluice_channel_type = {
 	.names = SLUICE_NAMES_CHANNELS,
+	.registry = SLUICE_REGISTRY_CHANNELS,
+	.made = SLUICE_NL_EVENT_CHANNEL_MADE,
+	.gone = SLUICE_NL_EVENT_CHANNEL_GONE,
 	.res = SLUICE_RES_CHANNELS,
 	.file = "[sluice-channel]",
 	.fops = &channel_fops,
 	.check = channel_check,
 	.make = channel_make,
 	.config = channel_config,
+	.ref = channel_ref,
 	.unused = channel_unused,
 	.stat = sluice_channel_stat,
 	.stat_size = sizeof(struct sluice_stat),

@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "sluice needs Linux 6.1 or newer"
@@ -46,6 +47,16 @@ static inline struct file *sluice_shmem_file(const char *name, loff_t size)
 				       mk_vma_flags(VMA_NORESERVE_BIT));
 #else
 	return shmem_file_setup(name, size, VM_NORESERVE);
+#endif
+}
+
+/* The attributes of a request for a dump, by type. */
+static inline struct nlattr **sluice_dump_attrs(struct netlink_callback *cb)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return genl_dumpit_info(cb)->attrs;
+#else
+	return genl_info_dump(cb)->attrs;
 #endif
 }
 

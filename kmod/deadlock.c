@@ -38,6 +38,7 @@
 #include "domain.h"
 #include "holder.h"
 #include "lockspace.h"
+#include "notify.h"
 #include "request.h"
 #include "trace.h"
 
@@ -300,6 +301,7 @@ static void cycle_record(struct sluice_lockspace *space,
 	for (want = last; want; want = cycle_before(want))
 		length++;
 	trace_sluice_deadlock(space, length, sluice_request_holder(victim));
+	sluice_notify_deadlock(space, length, sluice_request_holder(victim));
 	if (trace_sluice_deadlock_step_enabled())
 		cycle_trace(space, last, length);
 	kept = min_t(u32, length, STEPS_KEPT);

@@ -28,6 +28,7 @@
 #include "area.h"
 #include "attach.h"
 #include "endpoint.h"
+#include "notify.h"
 #include "publisher.h"
 #include "quota.h"
 #include "subscriber.h"
@@ -169,6 +170,7 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 			       sluice_endpoint_get(ep));
 	sluice_table_changed(channel);
 	trace_sluice_join(ep);
+	sluice_notify_endpoint(ep, SLUICE_NL_EVENT_JOINED);
 	mutex_unlock(&channel->lock);
 	return 0;
 }
@@ -216,6 +218,7 @@ void sluice_endpoint_leave(struct sluice_endpoint *ep, u32 reason)
 	if (ep->state == SLUICE_ACTIVE) {
 		ep->reason = reason ?: leave_reason();
 		trace_sluice_leave(ep);
+		sluice_notify_endpoint(ep, SLUICE_NL_EVENT_LEFT);
 		if (ep->role == SLUICE_PUBLISHER)
 			sluice_publisher_left(sluice_publisher(ep));
 		else
@@ -324,7 +327,9 @@ long sluice_endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 
 	trace_sluice_sleep(ep, deadline == SLUICE_NO_DEADLINE ?
 			       -1 : deadline - (s64)since);
+	WRITE_ONCE(ep->asleep, since);
 	ret = endpoint_sleep(ep, deadline, ready, arg);
+	WRITE_ONCE(ep->asleep, 0);
 	trace_sluice_wake(ep, ktime_get_ns() - since, ret);
 	return ret;
 }

@@ -32,6 +32,7 @@ struct sluice_area;
  * @gid: likewise
  * @comm: likewise
  * @mm: whose mapping binds it, compared only; NULL until there is one
+ * @asleep: since when somebody sleeps in SLUICE_IOC_WAIT, 0 if nobody does
  * @had_peer: there was one on the other side when it joined
  * @peers: those it has attached, by place; channel->lock
  */
@@ -53,6 +54,7 @@ struct sluice_endpoint {
 	kgid_t gid;
 	char comm[TASK_COMM_LEN];
 	struct mm_struct *mm;
+	u64 asleep;
 	bool had_peer;
 	struct sluice_endpoint **peers;
 };

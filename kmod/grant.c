@@ -63,6 +63,8 @@ static void grant_insert(struct sluice_grant *grant)
 {
 	struct sluice_resource *resource = grant->resource;
 
+	/* Behind those that start there, too, so serials keep the order. */
+	grant->serial = ++resource->space->changes;
 	grants_insert(grant, &resource->grants);
 	if (!resource->held[grant->mode]++)
 		resource->held_modes |= BIT(grant->mode);
@@ -73,6 +75,7 @@ static void grant_remove(struct sluice_grant *grant)
 {
 	struct sluice_resource *resource = grant->resource;
 
+	resource->space->changes++;
 	grants_remove(grant, &resource->grants);
 	if (!--resource->held[grant->mode])
 		resource->held_modes &= ~BIT(grant->mode);
@@ -241,6 +244,26 @@ struct sluice_grant *sluice_grant_any(const struct sluice_resource *resource,
 {
 	return after ? grants_iter_next(after, 0, SLUICE_END) :
 		       grant_first(resource, 0, SLUICE_END);
+}
+
+struct sluice_grant *sluice_grant_after(const struct sluice_resource *resource,
+					u64 start, u64 serial)
+{
+	struct rb_node *node = resource->grants.rb_root.rb_node;
+	struct sluice_grant *grant, *next = NULL;
+
+	sluice_domain_assert(resource->space->domain);
+	while (node) {
+		grant = rb_entry(node, struct sluice_grant, rb);
+		if (grant->start > start ||
+		    (grant->start == start && grant->serial > serial)) {
+			next = grant;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return next;
 }
 
 struct sluice_grant *sluice_grant_conflict(const struct sluice_resource *resource,

@@ -49,6 +49,7 @@ struct sluice_revoked {
  * @expires: monotonic nanoseconds, 0 for never
  * @token: of an exclusive one
  * @notice: number of the notice, while there is one
+ * @serial: growing in the lockspace, new with each change of what it is
  * @revoked: what will be told when it is taken back
  * @mode: enum sluice_mode
  * @wanted: the strongest mode others were seen waiting for
@@ -71,6 +72,7 @@ struct sluice_grant {
 	u64 expires;
 	u64 token;
 	u64 notice;
+	u64 serial;
 	struct sluice_revoked *revoked;
 	u8 mode;
 	u8 wanted;
@@ -119,6 +121,17 @@ struct sluice_grant *sluice_grant_conflict(const struct sluice_resource *resourc
 /* The first grant of anybody, or the one after that. */
 struct sluice_grant *sluice_grant_any(const struct sluice_resource *resource,
 				      struct sluice_grant *after);
+
+/**
+ * sluice_grant_after - go on through the grants of a resource
+ * @resource: they are of
+ * @start: of the one before
+ * @serial: of the one before
+ *
+ * Return: the first one beyond that, by start and serial, or NULL.
+ */
+struct sluice_grant *sluice_grant_after(const struct sluice_resource *resource,
+					u64 start, u64 serial);
 
 /* In order of their starts: a holder's own grants of a resource, in a range. */
 struct sluice_grant *sluice_grant_own(const struct sluice_holder *holder,

@@ -18,6 +18,7 @@
 #include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
@@ -34,6 +35,7 @@
 #include "holder.h"
 #include "lock.h"
 #include "lockspace.h"
+#include "notify.h"
 #include "quota.h"
 #include "resource.h"
 #include "trace.h"
@@ -92,6 +94,7 @@ static void grant_leave(struct sluice_grant *grant, bool died,
 	if (!died || !sluice_mode_writes(grant->mode))
 		return sluice_grant_free(grant);
 	trace_sluice_owner_died(grant, holder);
+	sluice_notify_died(resource, holder);
 	grant->since = ktime_get_ns();
 	resource->space->died++;
 	sluice_resource_mark(resource, grant, false);
@@ -220,6 +223,8 @@ struct sluice_holder *sluice_holder_new(void)
 	INIT_LIST_HEAD(&holder->leased);
 	INIT_DELAYED_WORK(&holder->alarm, holder_alarm);
 	init_waitqueue_head(&holder->wait);
+	sluice_registry_add(current->nsproxy->net_ns, &holder->entry,
+			    SLUICE_REGISTRY_HOLDERS, holder->id, &holder->ref);
 	return holder;
 free:
 	kfree(holder);
@@ -283,6 +288,7 @@ static void holder_free(struct kref *ref)
 		container_of(ref, struct sluice_holder, ref);
 	struct sluice_revoked *revoked, *next;
 
+	sluice_registry_remove(&holder->entry);
 	list_for_each_entry_safe(revoked, next, &holder->revoked, news)
 		kfree(revoked);
 	mutex_destroy(&holder->call);

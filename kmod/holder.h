@@ -13,6 +13,7 @@
 #include <linux/workqueue.h>
 
 #include "call.h"
+#include "registry.h"
 #include "request.h"
 
 struct pid;
@@ -30,6 +31,7 @@ struct sluice_user;
 /**
  * struct sluice_holder - who holds, and waits for, resources
  * @ref: of the file, and of views of blocks
+ * @entry: see registry.c
  * @id: unique while the module is loaded
  * @user: charged for what it has
  * @domain: where it began; the lock guards what is not said to be otherwise
@@ -55,6 +57,7 @@ struct sluice_user;
  */
 struct sluice_holder {
 	struct kref ref;
+	struct sluice_entry entry;
 	u64 id;
 	struct sluice_user *user;
 	struct sluice_domain *domain;

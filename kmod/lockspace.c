@@ -29,6 +29,7 @@ static void lockspace_free(struct kref *ref)
 	struct sluice_lockspace *space =
 		container_of(ref, struct sluice_lockspace, ref);
 
+	sluice_registry_remove(&space->object.entry);
 	sluice_deadlocks_forget(space);
 	sluice_resources_exit(space);
 	sluice_domain_put(space->domain);
@@ -54,6 +55,7 @@ sluice_lockspace_new(const struct sluice_open *open,
 	kref_init(&space->ref);
 	space->config = *config;
 	INIT_LIST_HEAD(&space->deadlocks);
+	space->wants = RB_ROOT;
 	space->domain = sluice_domain_new();
 	if (!space->domain)
 		goto free;
@@ -171,6 +173,11 @@ static struct sluice_object *lockspace_make(const struct sluice_call *call)
 	return IS_ERR(space) ? ERR_CAST(space) : &space->object;
 }
 
+static struct kref *lockspace_ref(struct sluice_object *object)
+{
+	return &sluice_lockspace_of(object)->ref;
+}
+
 static void lockspace_config(const struct sluice_object *object,
 			     struct sluice_call *call)
 {
@@ -180,12 +187,16 @@ static void lockspace_config(const struct sluice_object *object,
 
 const struct sluice_object_type sluice_lockspace_type = {
 	.names = SLUICE_NAMES_LOCKSPACES,
+	.registry = SLUICE_REGISTRY_LOCKSPACES,
+	.made = SLUICE_NL_EVENT_LOCKSPACE_MADE,
+	.gone = SLUICE_NL_EVENT_LOCKSPACE_GONE,
 	.res = SLUICE_RES_LOCKSPACES,
 	.file = "[sluice-lockspace]",
 	.fops = &lockspace_fops,
 	.check = lockspace_check,
 	.make = lockspace_make,
 	.config = lockspace_config,
+	.ref = lockspace_ref,
 	.unused = lockspace_unused,
 	.stat = lockspace_stat,
 	.stat_size = sizeof(struct sluice_lockspace_stat),

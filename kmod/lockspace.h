@@ -4,6 +4,7 @@
 
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/rbtree.h>
 #include <linux/rhashtable-types.h>
 #include <linux/sluice.h>
 
@@ -24,6 +25,8 @@ struct sluice_domain;
  * @resource_count: of them
  * @resource_numbers: the last one given
  * @token: the last one given
+ * @changes: of what is held, waited for and remembered: serials of those
+ * @wants: that are queued, by serial
  * @grants: held
  * @waiting: wants that are queued
  * @granted: ever
@@ -44,6 +47,8 @@ struct sluice_lockspace {
 	u64 resource_count;
 	u64 resource_numbers;
 	u64 token;
+	u64 changes;
+	struct rb_root wants;
 	u64 grants;
 	u64 waiting;
 	u64 granted;

@@ -15,6 +15,8 @@
 #include "holder.h"
 #include "lockspace.h"
 #include "name.h"
+#include "netlink.h"
+#include "registry.h"
 #include "remote.h"
 #include "tunables.h"
 
@@ -92,25 +94,35 @@ static int __init sluice_init(void)
 	ret = sluice_names_init();
 	if (ret)
 		return ret;
-	ret = sluice_holders_init();
+	ret = sluice_registry_init();
 	if (ret)
 		goto names;
+	ret = sluice_holders_init();
+	if (ret)
+		goto registry;
 	ret = sluice_remotes_init();
 	if (ret)
 		goto holders;
 	ret = sluice_feeds_init();
 	if (ret)
 		goto remotes;
-	ret = misc_register(&device);
+	ret = sluice_netlink_init();
 	if (ret)
 		goto feeds;
+	ret = misc_register(&device);
+	if (ret)
+		goto netlink;
 	return 0;
+netlink:
+	sluice_netlink_exit();
 feeds:
 	sluice_feeds_exit();
 remotes:
 	sluice_remotes_exit();
 holders:
 	sluice_holders_exit();
+registry:
+	sluice_registry_exit();
 names:
 	sluice_names_exit();
 	return ret;
@@ -119,9 +131,11 @@ names:
 static void __exit sluice_exit(void)
 {
 	misc_deregister(&device);
+	sluice_netlink_exit();
 	sluice_feeds_exit();
 	sluice_remotes_exit();
 	sluice_holders_exit();
+	sluice_registry_exit();
 	sluice_names_exit();
 	/* Areas and endpoints are freed by RCU callbacks that are in here. */
 	rcu_barrier();

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
+#include "notify.h"
 #include "object.h"
 #include "quota.h"
 
@@ -92,6 +93,7 @@ void sluice_object_unuse(struct sluice_object *object)
 	if (!atomic_dec_and_test(&object->files))
 		return;
 	sluice_name_remove(object);
+	sluice_notify_object(object, object->type->gone);
 	object->type->unused(object);
 }
 
@@ -107,6 +109,12 @@ static bool object_permits(struct sluice_object *object, u32 access)
 		mode >>= 3;
 	return !(want & ~mode) ||
 		ns_capable(object->user_ns, CAP_IPC_OWNER);
+}
+
+bool sluice_object_visible(struct sluice_object *object)
+{
+	return object_permits(object, SLUICE_READ) ||
+		object_permits(object, SLUICE_WRITE);
 }
 
 static struct file *object_file(struct sluice_object *object, u32 access)
@@ -127,6 +135,18 @@ static struct file *object_file(struct sluice_object *object, u32 access)
 		sluice_object_unuse(object);
 	}
 	return file;
+}
+
+/* It is made, and has its name: let it be seen. */
+static struct sluice_object *object_made(struct net *net,
+					 struct sluice_object *object)
+{
+	const struct sluice_object_type *type = object->type;
+
+	sluice_registry_add(net, &object->entry, type->registry, object->id,
+			    type->ref(object));
+	sluice_notify_object(object, type->made);
+	return object;
 }
 
 static int open_check(const struct sluice_open *open)
@@ -175,7 +195,7 @@ object_find_or_make(struct sluice_call *call,
 			return object;
 		open->created = 1;
 		if (!open->name_len || !sluice_name_add(net, object))
-			return object;
+			return object_made(net, object);
 		open->created = 0;
 		sluice_object_unuse(object);
 		if (signal_pending(current))
@@ -220,8 +240,7 @@ static long list_one(struct sluice_list *list, struct sluice_object *object,
 	const struct sluice_object_type *type = object->type;
 	union sluice_object_stat stat;
 
-	if (!object_permits(object, SLUICE_READ) &&
-	    !object_permits(object, SLUICE_WRITE))
+	if (!sluice_object_visible(object))
 		return 0;
 	list->after_len = object->name.len;
 	memcpy(list->after, object->name.bytes, SLUICE_NAME_MAX);

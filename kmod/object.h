@@ -5,10 +5,12 @@
 #include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/sluice.h>
+#include <linux/sluice_netlink.h>
 #include <linux/uidgid.h>
 
 #include "call.h"
 #include "name.h"
+#include "registry.h"
 #include "tunables.h"
 
 struct pid_namespace;
@@ -24,12 +26,16 @@ union sluice_object_stat {
 /**
  * struct sluice_object_type - channels or lockspaces
  * @names: their names are apart
+ * @registry: so are their numbers
+ * @made: told when there is one
+ * @gone: and when not any more
  * @res: what one counts as
  * @file: name of its descriptors
  * @fops: of its descriptors, whose private_data is a struct sluice_object_file
  * @check: the caller's configuration, defaults filled in
  * @make: a new one, configured as checked; its object is initialised
  * @config: tell the caller its configuration
+ * @ref: what its memory lives by
  * @unused: the last descriptor is gone
  * @stat: fill in
  * @stat_size: bytes that fills in
@@ -37,6 +43,9 @@ union sluice_object_stat {
  */
 struct sluice_object_type {
 	enum sluice_names names;
+	enum sluice_registry_kind registry;
+	enum sluice_nl_event made;
+	enum sluice_nl_event gone;
 	enum sluice_res res;
 	const char *file;
 	const struct file_operations *fops;
@@ -44,6 +53,7 @@ struct sluice_object_type {
 	struct sluice_object *(*make)(const struct sluice_call *call);
 	void (*config)(const struct sluice_object *object,
 		       struct sluice_call *call);
+	struct kref *(*ref)(struct sluice_object *object);
 	void (*unused)(struct sluice_object *object);
 	void (*stat)(struct sluice_object *object,
 		     union sluice_object_stat *stat);
@@ -59,6 +69,7 @@ struct sluice_object_type {
  * @id: unique among its type
  * @created: monotonic nanoseconds
  * @name: see name.c
+ * @entry: see registry.c
  * @uid: owner
  * @gid: group
  * @mode: permission bits
@@ -72,6 +83,7 @@ struct sluice_object {
 	u64 id;
 	u64 created;
 	struct sluice_name name;
+	struct sluice_entry entry;
 	kuid_t uid;
 	kgid_t gid;
 	umode_t mode;
@@ -110,6 +122,9 @@ static inline bool sluice_object_use(struct sluice_object *object)
 }
 
 void sluice_object_unuse(struct sluice_object *object);
+
+/* Return: whether the caller may open it, for reading or for writing. */
+bool sluice_object_visible(struct sluice_object *object);
 
 /* Of SLUICE_IOC_OPEN and the like, on the device. */
 long sluice_object_open(struct sluice_call *call,

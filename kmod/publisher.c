@@ -23,6 +23,7 @@
 
 #include "area.h"
 #include "attach.h"
+#include "notify.h"
 #include "publisher.h"
 #include "quota.h"
 #include "subscriber.h"
@@ -344,6 +345,8 @@ static long publisher_wait(struct sluice_call *call)
 
 	if (wait->flags || wait->resv || wait->deadline < 0)
 		return -EINVAL;
+	if (!room_differs(&pub->ep, wait->room))
+		sluice_notify_lag(pub);
 	ret = sluice_endpoint_sleep(&pub->ep, wait->deadline, room_differs,
 				    wait->room);
 	return publisher_state(pub) ?: ret;
@@ -537,6 +540,7 @@ static long publisher_drop(struct sluice_call *call)
 	drop->count = drop_locked(pub, count);
 	mutex_unlock(&channel->claims_lock);
 	mutex_unlock(&channel->lock);
+	sluice_notify_dropped(pub, drop->count);
 	return 0;
 }
 

@@ -23,6 +23,7 @@
  * @room_lock: guards the entry's @armed and @room
  * @room: count of wake-ups
  * @room_wait: where it sleeps for room
+ * @lag_told: when it was last announced that it does
  * @claims: of a queue; channel->claims_lock
  * @fds: sent along; @fds_lock
  * @fds_lock: serialises attach and release
@@ -39,6 +40,7 @@ struct sluice_publisher {
 	spinlock_t room_lock;
 	u64 room;
 	wait_queue_head_t room_wait;
+	u64 lag_told;
 	struct sluice_claims_lane claims;
 	struct sluice_fds_lane fds;
 	struct mutex fds_lock;

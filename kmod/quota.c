@@ -18,11 +18,14 @@
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
+#include "notify.h"
 #include "quota.h"
 #include "trace.h"
 
 struct sluice_user {
 	struct hlist_node node;
+	struct list_head link;		/* all, by number */
+	u64 number;
 	struct user_namespace *ns;
 	kuid_t uid;
 	refcount_t refs;	/* the last goes under users_lock */
@@ -32,6 +35,8 @@ struct sluice_user {
 
 static DEFINE_MUTEX(users_lock);
 static DEFINE_HASHTABLE(users, 8);
+static LIST_HEAD(users_list);
+static u64 users_made, users_gone;
 
 static u32 user_key(struct user_namespace *ns, kuid_t uid)
 {
@@ -60,6 +65,8 @@ static struct sluice_user *user_new(struct user_namespace *ns, kuid_t uid)
 	user->ns = get_user_ns(ns);
 	user->uid = uid;
 	hash_add(users, &user->node, user_key(ns, uid));
+	user->number = ++users_made;
+	list_add_tail(&user->link, &users_list);
 	return user;
 }
 
@@ -70,6 +77,8 @@ static struct sluice_user *user_forget(struct sluice_user *user)
 
 	lockdep_assert_held(&users_lock);
 	hash_del(&user->node);
+	list_del(&user->link);
+	users_gone++;
 	put_user_ns(user->ns);
 	kfree(user);
 	return parent;
@@ -128,6 +137,46 @@ void sluice_user_put(struct sluice_user *user)
 	mutex_unlock(&users_lock);
 }
 
+struct user_namespace *sluice_user_ns(const struct sluice_user *user)
+{
+	return user->ns;
+}
+
+kuid_t sluice_user_uid(const struct sluice_user *user)
+{
+	return user->uid;
+}
+
+struct sluice_user *sluice_user_next(u64 number)
+{
+	struct sluice_user *user, *next = NULL;
+
+	mutex_lock(&users_lock);
+	list_for_each_entry(user, &users_list, link) {
+		if (user->number > number) {
+			next = sluice_user_hold(user);
+			break;
+		}
+	}
+	mutex_unlock(&users_lock);
+	return next;
+}
+
+u64 sluice_user_number(const struct sluice_user *user)
+{
+	return user->number;
+}
+
+u64 sluice_user_changes(void)
+{
+	u64 changes;
+
+	mutex_lock(&users_lock);
+	changes = users_made + users_gone;
+	mutex_unlock(&users_lock);
+	return changes;
+}
+
 static bool charge_one(struct sluice_user *user, enum sluice_res res,
 		       u64 n)
 {
@@ -152,6 +201,7 @@ int sluice_charge(struct sluice_user *user, enum sluice_res res, u64 n)
 over:
 	trace_sluice_quota(level->uid, res, n, sluice_charged(level, res),
 			   sluice_user_limit(res));
+	sluice_notify_quota(level, res, n);
 	for (undo = user; undo != level; undo = undo->parent)
 		atomic64_sub(n, &undo->used[res]);
 	return res == SLUICE_RES_FDS ? -ETOOMANYREFS : -EDQUOT;

@@ -34,6 +34,21 @@ int sluice_charge(struct sluice_user *user, enum sluice_res res, u64 n);
 void sluice_charge_over(struct sluice_user *user, enum sluice_res res,
 			u64 n);
 void sluice_uncharge(struct sluice_user *user, enum sluice_res res, u64 n);
+
+/* Who it is of. */
+struct user_namespace *sluice_user_ns(const struct sluice_user *user);
+kuid_t sluice_user_uid(const struct sluice_user *user);
+
+/*
+ * To go through all accounts: numbers grow. Return: a reference to the first one
+ * beyond @number, or NULL.
+ */
+struct sluice_user *sluice_user_next(u64 number);
+u64 sluice_user_number(const struct sluice_user *user);
+
+/* Return: a number that changes when an account is added or removed. */
+u64 sluice_user_changes(void);
+
 u64 sluice_charged(struct sluice_user *user, enum sluice_res res);
 
 #endif

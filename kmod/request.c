@@ -113,6 +113,35 @@ static s32 want_priority(const struct sluice_want *want)
 	return want->holder->request.priority;
 }
 
+static struct sluice_want *listed_want(struct rb_node *node)
+{
+	return rb_entry(node, struct sluice_want, listed);
+}
+
+static bool listed_before(struct rb_node *a, const struct rb_node *b)
+{
+	return listed_want(a)->serial <
+		rb_entry(b, struct sluice_want, listed)->serial;
+}
+
+struct sluice_want *sluice_want_after(const struct sluice_lockspace *space,
+				      u64 serial)
+{
+	struct rb_node *node = space->wants.rb_node;
+	struct sluice_want *next = NULL;
+
+	sluice_domain_assert(space->domain);
+	while (node) {
+		if (listed_want(node)->serial > serial) {
+			next = listed_want(node);
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return next;
+}
+
 static void want_enqueue(struct sluice_want *want)
 {
 	struct sluice_resource *resource = want->resource;
@@ -131,6 +160,8 @@ static void want_enqueue(struct sluice_want *want)
 					   SLUICE_END);
 	resource->converters += want->converter;
 	resource->space->waiting++;
+	want->serial = ++resource->space->changes;
+	rb_add(&want->listed, &resource->space->wants, listed_before);
 }
 
 static void want_dequeue(struct sluice_want *want)
@@ -144,6 +175,8 @@ static void want_dequeue(struct sluice_want *want)
 		resource->waiting_modes &= ~BIT(want->mode);
 	resource->converters -= want->converter;
 	resource->space->waiting--;
+	resource->space->changes++;
+	rb_erase(&want->listed, &resource->space->wants);
 	want->resource = NULL;
 }
 
@@ -197,8 +230,7 @@ void sluice_want_rewind(struct sluice_want *want)
 	want->clear = false;
 }
 
-/* Of one that was queued before: does it have to be served before @want? */
-static bool want_stands_ahead(const struct sluice_want *ahead,
+bool sluice_want_stands_ahead(const struct sluice_want *ahead,
 			      const struct sluice_want *want)
 {
 	if (want->jumps || ahead->holder == want->holder ||
@@ -228,7 +260,7 @@ blocker_ahead(struct sluice_want *want,
 	for (;; ahead = list_prev_entry(ahead, queued)) {
 		if (&ahead->queued == &want->resource->waiters)
 			break;
-		if (ahead == want || !want_stands_ahead(ahead, want))
+		if (ahead == want || !sluice_want_stands_ahead(ahead, want))
 			continue;
 		if (!live || !live(ahead->holder, arg)) {
 			want->ahead = ahead;

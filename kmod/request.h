@@ -35,6 +35,8 @@ struct sluice_lockspace;
  * @spares: for sluice_grant_settle()
  * @granted: and the caller does not know yet
  * @queued: in the resource's queue
+ * @listed: and among all of the lockspace's
+ * @serial: growing in that
  * @converter: it may go on when one ahead cannot: the holder had something of
  *	the resource when it was queued, or it jumps
  * @jumps: it does not wait for those ahead
@@ -69,6 +71,8 @@ struct sluice_want {
 	struct sluice_grant *spares[SLUICE_SPARES];
 	bool granted;
 	struct list_head queued;
+	struct rb_node listed;
+	u64 serial;
 	bool converter;
 	bool jumps;
 	bool strange;
@@ -206,6 +210,14 @@ bool sluice_want_lost(const struct sluice_want *want);
 
 /* A choice less: see that nobody who waits for it waits for ever. */
 void sluice_request_lost(struct sluice_resource *resource);
+
+/* Of one ahead in the queue: does it have to be served before @want? */
+bool sluice_want_stands_ahead(const struct sluice_want *ahead,
+			      const struct sluice_want *want);
+
+/* Return: the first want of @space that is queued, beyond @serial, or NULL. */
+struct sluice_want *sluice_want_after(const struct sluice_lockspace *space,
+				      u64 serial);
 
 /* Let it wait no more for those who are ahead in the queue. */
 void sluice_want_jump(struct sluice_want *want, struct list_head *dirty);

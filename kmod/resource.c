@@ -139,6 +139,7 @@ static void resource_remove(struct sluice_resource *resource)
 	if (resource->block)
 		sluice_block_put(resource->block);
 	space->resource_count--;
+	space->changes++;
 	sluice_resource_free(resource);
 	sluice_lockspace_put(space);
 }
@@ -197,6 +198,7 @@ static void mark_drop(struct sluice_resource *resource,
 		      struct sluice_grant *mark)
 {
 	list_del_init(&mark->news);
+	resource->space->changes++;
 	resource->died_count--;
 	sluice_grant_free(mark);
 }
@@ -229,6 +231,7 @@ void sluice_resource_mark(struct sluice_resource *resource,
 		grant->last = max(grant->last, mark->last);
 		mark_drop(resource, mark);
 	}
+	grant->serial = ++resource->space->changes;
 	list_add_tail(&grant->news, &resource->died);
 	resource->died_count++;
 }
@@ -247,6 +250,7 @@ static bool mark_split(struct sluice_resource *resource,
 	behind->mode = mark->mode;
 	behind->since = mark->since;
 	behind->lost = mark->lost;
+	behind->serial = ++resource->space->changes;
 	behind->resource = resource;
 	list_add(&behind->news, &mark->news);
 	resource->died_count++;

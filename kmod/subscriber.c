@@ -23,6 +23,7 @@
 #include "area.h"
 #include "attach.h"
 #include "compat.h"
+#include "notify.h"
 #include "publisher.h"
 #include "subscriber.h"
 #include "table.h"
@@ -713,8 +714,10 @@ void sluice_subscriber_left(struct sluice_subscriber *sub)
 	bool evicted = sub->ep.reason == SLUICE_LEFT_EVICTED;
 
 	lockdep_assert_held(&channel->lock);
-	if (evicted)
+	if (evicted) {
 		trace_sluice_evict(sub);
+		sluice_notify_endpoint(&sub->ep, SLUICE_NL_EVENT_EVICTED);
+	}
 	channel->subscriber_count--;
 	mutex_lock(&channel->claims_lock);
 	WRITE_ONCE(sub->ep.state, evicted ? SLUICE_EVICTED : SLUICE_FREE);

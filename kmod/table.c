@@ -110,6 +110,7 @@ void sluice_table_changed(struct sluice_channel *channel)
 	u32 i;
 
 	lockdep_assert_held(&channel->lock);
+	sluice_registry_changed(&channel->object.entry);
 	WRITE_ONCE(table->publishers, channel->publisher_count);
 	WRITE_ONCE(table->subscribers, channel->subscriber_count);
 	/* E3: entries before seq; pairs with the acquire of who reads seq. */
