@@ -3,7 +3,7 @@
 # Sluice. "make help" lists what can be made. GNU make.
 #
 # The parts have Makefiles of their own, which are told where to put things:
-# lib/, tools/, selftests/. Kbuild is the module's, read by the kernel's build
+# lib/, monitor/, tools/, selftests/. Kbuild is the module's, read by the kernel's build
 # system. selftests/qemu/ boots kernels.
 
 BUILD		:= $(CURDIR)/build
@@ -41,7 +41,7 @@ help:					## this text
 
 # --- building ------------------------------------------------------------------
 
-.PHONY: module module-if-possible lib tools selftests
+.PHONY: module module-if-possible lib monitor tools selftests
 module:					## sluice.ko for the running kernel, or for KDIR=
 	@[ -e '$(KDIR)/Makefile' ] || { echo 'error: no kernel build tree at $(KDIR); name one with KDIR='; exit 1; }
 	@$(QEMU)/module.sh --kdir '$(KDIR)'
@@ -60,17 +60,21 @@ module-if-possible:
 lib:					## libsluice
 	$(call part,lib,all)
 
-tools: lib				## the sluice command
+monitor:				## libsluice-monitor
+	$(call part,monitor,all)
+
+tools: lib monitor			## the sluice command
 	$(call part,tools,all)
 
-selftests: lib
-	$(call part,selftests,all LIBSLUICE=$(BUILD)/lib KSELFTEST=$$($(QEMU)/kernel.sh kselftest))
+selftests: lib monitor
+	$(call part,selftests,all LIBSLUICE=$(BUILD)/lib LIBMONITOR=$(BUILD)/monitor KSELFTEST=$$($(QEMU)/kernel.sh kselftest))
 
 # --- installing and loading ----------------------------------------------------
 
 .PHONY: install modules_install load unload clean
-install: lib tools			## library, headers and command under PREFIX (and DESTDIR)
+install: lib monitor tools		## libraries, headers and command under PREFIX (and DESTDIR)
 	$(call part,lib,install DESTDIR=$(DESTDIR))
+	$(call part,monitor,install DESTDIR=$(DESTDIR))
 	$(call part,tools,install DESTDIR=$(DESTDIR))
 	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 

@@ -85,8 +85,8 @@ image_modules() {
 	depmod -b "$stage" "$release"
 }
 
-# image_library_path - where programs of this tree find their library.
-image_library_path() { echo "$BUILD_DIR/lib"; }
+# image_library_path - where programs of this tree find their libraries.
+image_library_path() { echo "$BUILD_DIR/lib:$BUILD_DIR/monitor"; }
 
 # image_add_program STAGE HOST_FILE GUEST_PATH - with the shared libraries and
 # the interpreter that it names.  Libraries keep their place, except our own,
@@ -115,7 +115,7 @@ image_libraries() {
 
 image_add_library() {
 	local stage=$1 library=$2 path=$2
-	[[ $library != "$(image_library_path)"/* ]] || path=/usr/lib/${library##*/}
+	[[ $library != "$BUILD_DIR"/* ]] || path=/usr/lib/${library##*/}
 	[[ -e $stage$path ]] || install -D -m 755 "$library" "$stage$path"
 }
 
@@ -130,7 +130,7 @@ image_add_command() {
 # image_add_own STAGE - libsluice, and the commands of this tree, if built.
 image_add_own() {
 	local stage=$1 file
-	for file in "$BUILD_DIR"/lib/libsluice.so*; do
+	for file in "$BUILD_DIR"/lib/libsluice.so* "$BUILD_DIR"/monitor/libsluice-monitor.so*; do
 		[[ ! -e $file ]] || cp -d "$file" "$stage/usr/lib/"
 	done
 	for file in "$BUILD_DIR"/tools/*; do
