@@ -31,6 +31,8 @@ int stat_main(int argc, char **argv);
 int lock_main(int argc, char **argv);
 int locks_main(int argc, char **argv);
 int deadlocks_main(int argc, char **argv);
+int monitor_main(int argc, char **argv);
+int quota_main(int argc, char **argv);
 
 /* complain.c: messages for people ------------------------------------------ */
 

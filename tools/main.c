@@ -20,6 +20,8 @@ static const struct command {
 	{ "lock", lock_main },
 	{ "locks", locks_main },
 	{ "deadlocks", deadlocks_main },
+	{ "monitor", monitor_main },
+	{ "quota", quota_main },
 };
 
 static const char doc[] =
@@ -35,6 +37,8 @@ static const char doc[] =
 	"                            to itself\n"
 	"  locks [LOCKSPACE]         show who has what, and who waits\n"
 	"  deadlocks [LOCKSPACE]     tell of the last ones\n"
+	"  monitor [GROUP...]        tell what happens\n"
+	"  quota                     show what users have of what they may have\n"
 	"\n"
 	"'sluice COMMAND --help' tells more of a command. See also sluice(1).";
 

@@ -47,7 +47,7 @@ usage() {
 
 check_usage() {
 	local command
-	for command in "" pub sub attach ls stat lock locks deadlocks; do
+	for command in "" pub sub attach ls stat lock locks deadlocks monitor quota; do
 		help_of "$command"
 	done
 	run 0 --version && grep -qxE 'sluice [0-9]+\.[0-9]+\.[0-9]+' "$WORK/out"
@@ -56,6 +56,7 @@ check_usage() {
 	usage "no such command: 'puv'" puv
 	usage "unrecognized option" --foo
 	usage "unrecognized option" pub --foo x
+	usage "no such group of events: 'foo'" monitor foo
 	usage "name of a channel is needed" pub
 	usage "name of a channel is needed" sub --stay
 	usage "name of a channel is needed" stat

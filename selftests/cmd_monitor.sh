@@ -1,0 +1,123 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# sluice monitor and quota as people use them. TAP.
+#
+# needs: sluice
+# timeout: 120
+#
+# shellcheck disable=SC2317
+
+WORK=$(mktemp -d /tmp/cmd_monitor.XXXXXX)
+cd "$WORK" || exit 1
+count=0 failed=0
+
+# ok NAME - judges the command before it.
+ok() {
+	status=$?
+	count=$((count + 1))
+	if [ $status = 0 ]; then
+		echo "ok $count - $1"
+	else
+		echo "not ok $count - $1"
+		for file in out err; do
+			[ ! -s $file ] || head -c 2000 $file | sed "s/^/# $file: /"
+		done
+		failed=$((failed + 1))
+	fi
+}
+
+# until_true COMMAND... - in half a minute, or ten on a slow kernel.
+tries_most=$(awk 'BEGIN { s = ENVIRON["SLUICE_SCALE"]; print (s > 1 ? 3000 : 600) }')
+until_true() {
+	tries=$tries_most
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# watching FILE ARGUMENT... - starts it, and waits until it hears: until a
+# channel that comes and goes is told.
+watching() {
+	file=$1
+	shift
+	sluice monitor "$@" >"$file" 2>err &
+	watcher=$!
+	until_true heard_of "$file"
+}
+heard_of() {
+	sluice sub --create probe </dev/null >/dev/null 2>&1 &
+	prober=$!
+	sleep 0.1
+	kill $prober
+	wait $prober
+	grep -q probe "$1"
+}
+
+# --- monitor ------------------------------------------------------------------
+
+watching out
+sluice sub --create news >/dev/null &
+reader=$!
+until_true grep -q "joined channel=[0-9]* name=news subscriber=0" out
+ok "who joins is told, with name and place"
+grep -qE "^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3} joined .* name=news .* pid=$reader command=sluice$" out
+ok "with time and process"
+kill -KILL $reader
+wait $reader 2>/dev/null
+until_true grep -q "left .* name=news .*reason=killed\|left channel=[0-9]* subscriber=0 .*reason=killed" out
+ok "who is killed is told so"
+until_true grep -qE "channel-gone channel=[0-9]+$" out
+ok "a channel that is gone"
+kill -TERM $watcher
+wait $watcher
+[ $? = 143 ]
+ok "a signal ends it"
+
+watching out --json
+sluice lock job -- true
+until_true grep -q '"event":"lockspace-made","time":[0-9.]*}$' out
+ok "JSON, an object a line"
+[ -s out ] && ! grep -qvE '^\{.*\}$' out
+ok "and nothing else"
+kill $watcher
+wait $watcher
+
+sluice monitor --count 1 pressure >out 2>err &
+watcher=$!
+old=$(cat /sys/module/sluice/parameters/user_channels)
+# It may not listen yet: again and again.
+over_limit() {
+	echo 0 >/sys/module/sluice/parameters/user_channels
+	sluice sub --create refused >/dev/null 2>&1
+	echo "$old" >/sys/module/sluice/parameters/user_channels
+	grep -q "quota uid=0 of=channels asked=1 limit=0" out
+}
+until_true over_limit
+ok "a limit that was reached"
+wait $watcher
+ok "--count ends it"
+[ "$(wc -l <out)" = 1 ]
+ok "after so many lines"
+
+# --- quota --------------------------------------------------------------------
+
+sluice sub --create counted >/dev/null &
+reader=$!
+counted() { sluice quota --uid 0 | grep -qE "^ *0 +[0-9]+ +channels +1 +$old +0$"; }
+until_true counted
+ok "quota: what is used"
+sluice quota --json --uid 0 | tr -d ' \n' | grep -q '"of":"endpoints","used":1,'
+ok "quota --json"
+sluice quota --all --noheadings --uid 0 >out 2>err && [ "$(wc -l <out)" = 8 ]
+ok "quota --all: each limit"
+sluice quota --uid 4711 --noheadings >out 2>err && [ ! -s out ]
+ok "quota of nobody"
+kill $reader
+wait $reader 2>/dev/null
+
+cd / && rm -rf "$WORK"
+echo "1..$count"
+[ $failed = 0 ]
