@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# sluice monitor and quota as people use them. TAP.
+# sluice monitor, graph and quota as people use them. TAP.
 #
 # needs: sluice
 # timeout: 120
@@ -117,6 +117,35 @@ sluice quota --uid 4711 --noheadings >out 2>err && [ ! -s out ]
 ok "quota of nobody"
 kill $reader
 wait $reader 2>/dev/null
+
+# --- graph --------------------------------------------------------------------
+
+sluice sub --create "a \"b" >/dev/null &
+reader=$!
+until_true sluice stat 'a "b'
+sleep 1000 | sluice pub 'a "b' &
+sluice lock job -- sleep 1000 &
+holder=$!
+until_true eval 'sluice lock --nonblock --conflict-exit-code 9 job -- true; [ $? = 9 ]'
+sluice lock job -- true &
+waiter=$!
+drawn() { sluice graph >out 2>err && grep -q "waits for" out && grep -q "(.*) -> a" out; }
+until_true drawn
+ok "graph: publishers, and waits"
+grep -qx "a \"b -> sluice ($reader)" out
+ok "graph: a subscriber"
+grep -qE "^[a-z]+ \($waiter\) waits for job, EX: [a-z]+ \($holder\)$" out
+ok "graph: who waits for whom"
+sluice graph --dot >out 2>err && grep -q '^digraph sluice {$' out && grep -qxF '}' out
+ok "graph --dot"
+grep -qF 'label="a \"b\nbroadcast"' out && grep -qE "p$waiter -> p$holder \[style=dashed, color=red, label=\"job EX\"\];" out
+ok "graph --dot: labels, and red arrows"
+sluice graph --json | tr -d ' \n' >out && grep -q '"waits":\[{.*"resource":"job","mode":"EX".*"blockers":\[{' out
+ok "graph --json"
+PATH=/nowhere /usr/local/bin/sluice graph --svg >out 2>err
+[ $? = 1 ] && grep -q graphviz err
+ok "graph --svg without graphviz says so"
+kill $reader $holder $waiter
 
 cd / && rm -rf "$WORK"
 echo "1..$count"

@@ -32,6 +32,7 @@ int lock_main(int argc, char **argv);
 int locks_main(int argc, char **argv);
 int deadlocks_main(int argc, char **argv);
 int monitor_main(int argc, char **argv);
+int graph_main(int argc, char **argv);
 int quota_main(int argc, char **argv);
 
 /* complain.c: messages for people ------------------------------------------ */

@@ -21,6 +21,7 @@ static const struct command {
 	{ "locks", locks_main },
 	{ "deadlocks", deadlocks_main },
 	{ "monitor", monitor_main },
+	{ "graph", graph_main },
 	{ "quota", quota_main },
 };
 
@@ -38,6 +39,7 @@ static const char doc[] =
 	"  locks [LOCKSPACE]         show who has what, and who waits\n"
 	"  deadlocks [LOCKSPACE]     tell of the last ones\n"
 	"  monitor [GROUP...]        tell what happens\n"
+	"  graph                     show who publishes to whom, and who waits for whom\n"
 	"  quota                     show what users have of what they may have\n"
 	"\n"
 	"'sluice COMMAND --help' tells more of a command. See also sluice(1).";

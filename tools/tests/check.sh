@@ -47,7 +47,7 @@ usage() {
 
 check_usage() {
 	local command
-	for command in "" pub sub attach ls stat lock locks deadlocks monitor quota; do
+	for command in "" pub sub attach ls stat lock locks deadlocks monitor graph quota; do
 		help_of "$command"
 	done
 	run 0 --version && grep -qxE 'sluice [0-9]+\.[0-9]+\.[0-9]+' "$WORK/out"
