@@ -48,9 +48,12 @@ in_uml() {
 	rm -rf "$run"
 	mkdir -p "$run"
 	MODULE_COPY=$run/sluice.ko "$QEMU_DIR/module.sh" uml >/dev/null || return 1
+	# Below the build directory, because the guest has a /tmp of its own.
+	cp "$BENCH_DIR"/guest/{measure,iceoryx.toml} "$run/"
 	cat >"$run/command" <<-END
 		export LD_LIBRARY_PATH=/run/build/lib PATH=/run/build/bench:\$PATH
-		sh $BENCH_DIR/guest/measure '$DAEMON' sluice-bench $(arguments uml "$1") /run/build/bench/uml/raw.json
+		cd /run/build/bench/uml
+		sh ./measure '$DAEMON' sluice-bench $(arguments uml "$1") raw.json
 	END
 	info "== uml: $(cat "$kernel/release")"
 	: >"$run/stderr"
@@ -58,6 +61,7 @@ in_uml() {
 		root=/dev/root rootfstype=hostfs rootflags=/ ro \
 		init="$BENCH_DIR/guest/init" BENCH_BUILD="$BUILD_DIR" BENCH_RUN=bench/uml \
 		con=null con0=fd:0,fd:1 </dev/null >"$run/console" 2>&1 &
+	trap "kill $! 2>/dev/null || true" EXIT
 	tail --pid=$! -s 0.5 -f "$run/stderr" >&2
 	wait $! || true
 	status=$(cat "$run/status" 2>/dev/null) || status=125

@@ -10,6 +10,7 @@
 #define FRAME		(1u << 20)
 #define RECEIVERS	3u
 #define STAMP		64u
+#define WARM		16u
 
 /**
  * struct show - one run
@@ -62,10 +63,10 @@ static void watch(struct crew *crew, unsigned int self, void *data)
 	if (!self)
 		show->peer->join_sender(show->link, 0);
 	crew_meet(crew);
-	part(show, 0, 32, FRAME);
+	part(show, 0, WARM, FRAME);
 	crew_meet(crew);
 	start = bench_ticks();
-	part(show, 32, show->frames, show->stamp);
+	part(show, WARM, show->frames, show->stamp);
 	crew_meet(crew);
 	crew->value[self] = bench_ns(bench_ticks() - start);
 }
@@ -103,8 +104,8 @@ static void frames_run(unsigned int rep)
 		    (peer->size_max && peer->size_max < FRAME))
 			continue;
 		show_run(peer, "handed", STAMP,
-			 peer->can & LINK_IN_PLACE ? 3200 : 96);
-		show_run(peer, "used", FRAME, 96);
+			 peer->can & LINK_IN_PLACE ? 3200 : 48);
+		show_run(peer, "used", FRAME, 48);
 	}
 }
 

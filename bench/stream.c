@@ -185,7 +185,7 @@ static void funnel_run(unsigned int rep)
 	(void)rep;
 	for (struct bench_link *peer = bench_links(); peer; peer = peer->next)
 		if (peer->can & LINK_FUNNEL)
-			flow_run(peer, NULL, &shape, CREW_APART, 2000, 16);
+			flow_run(peer, NULL, &shape, CREW_APART, 1000, 16);
 }
 
 static struct bench_measure funnel_measure = {
