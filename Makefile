@@ -21,7 +21,7 @@ export BUILD_DIR := $(BUILD)
 
 # What may be given on the command line goes to the scripts by value, so that
 # no quote or dollar in it is read a second time, by make neither.
-SETTINGS	:= T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE QUICK
+SETTINGS	:= T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE QUICK SCALE SEED
 $(foreach name,$(SETTINGS),$(if $(filter command,$(origin $(name))),\
 	$(eval override $(name) := $$(value $(name)))))
 export $(SETTINGS)
@@ -94,7 +94,7 @@ clean:					## remove build/ (downloads and kernels stay in the cache)
 
 # --- checking --------------------------------------------------------------------
 
-.PHONY: check matrix harness-check coverage packages check-programs
+.PHONY: check matrix harness-check kunit coverage packages check-programs
 packages:				## install the Debian packages that building and checking need
 	@$(QEMU)/packages.sh build guest kernel test
 
@@ -111,6 +111,9 @@ matrix: check-programs			## build with W=1 and run the selftests on all kernels
 
 harness-check: packages			## does the harness see every kind of deliberate fault?
 	@THOROUGH=y $(QEMU)/selfcheck.sh $(or $(KERNEL),$(CHECK_KERNELS))
+
+kunit: packages				## the module's unit tests at full speed, SCALE=100 times as many; SEED=n others
+	@$(QEMU)/kunit.sh
 
 coverage: check-programs		## lines of the module and the library that the tests reach
 	@$(QEMU)/packages.sh coverage

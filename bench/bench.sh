@@ -34,20 +34,11 @@ chosen() { printf '%s\n' "$@" | sort -u | { grep -xE -- "$T" || true; } | paste 
 # arguments GUEST MEASURES
 arguments() { echo "-g $1 ${QUICK:+-q} -m '$2' -o"; }
 
-# What the kernel's log must not say.
-complaints() {
-	PYTHONPATH=$QEMU_DIR python3 -c 'import klog, sys
-print(*klog.complaints(sys.stdin.read().splitlines()), sep="\n")'
-}
-
-# in_uml MEASURES - on the machine's own root, read only, so that every program
-# that is installed here, and its libraries, is there.
+# in_uml MEASURES
 in_uml() {
-	local kernel run=$OUT/uml status
-	kernel=$("$QEMU_DIR/kernel.sh" dir uml) || return 1
+	local run=$OUT/uml
 	rm -rf "$run"
 	mkdir -p "$run"
-	MODULE_COPY=$run/sluice.ko "$QEMU_DIR/module.sh" uml >/dev/null || return 1
 	# Below the build directory, because the guest has a /tmp of its own.
 	cp "$BENCH_DIR"/guest/{measure,iceoryx.toml} "$run/"
 	cat >"$run/command" <<-END
@@ -55,21 +46,7 @@ in_uml() {
 		cd /run/build/bench/uml
 		sh ./measure '$DAEMON' sluice-bench $(arguments uml "$1") raw.json
 	END
-	info "== uml: $(cat "$kernel/release")"
-	: >"$run/stderr"
-	timeout -k 5 1800 "$kernel/linux" mem=2G ncpus=2 seccomp=on \
-		root=/dev/root rootfstype=hostfs rootflags=/ ro \
-		init="$BENCH_DIR/guest/init" BENCH_BUILD="$BUILD_DIR" BENCH_RUN=bench/uml \
-		con=null con0=fd:0,fd:1 </dev/null >"$run/console" 2>&1 &
-	trap "kill $! 2>/dev/null || true" EXIT
-	tail --pid=$! -s 0.5 -f "$run/stderr" >&2
-	wait $! || true
-	status=$(cat "$run/status" 2>/dev/null) || status=125
-	if ((status)); then
-		tail -n 20 "$run/console" >&2
-		return 1
-	fi
-	! complaints <"$run/log" | grep . >&2
+	"$QEMU_DIR/uml.sh" "$run"
 }
 
 # in_qemu NAME ACCEL MEASURES
