@@ -35,6 +35,7 @@ main() {
 		init="$QEMU_DIR/guest/uml-init" UML_BUILD="$BUILD_DIR" \
 		UML_RUN="${run#"$BUILD_DIR"/}" \
 		con=null con0=fd:0,fd:1 </dev/null >"$run/console" 2>&1 &
+	# shellcheck disable=SC2064  # the number as it is now
 	trap "kill $! 2>/dev/null || true" EXIT
 	tail --pid=$! -s 0.5 -f "$run/stderr" >&2
 	wait $! || true
