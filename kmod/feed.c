@@ -20,6 +20,10 @@
  * as long as the process that made it has it open: whoever holds other
  * references holds an ended feed.
  *
+ * A socket can make whoever writes to it wait after all, for another who has it
+ * locked and waits himself. So each feed has a queue of its own: as many works as
+ * a shared one would let sleep, one user could put to sleep for all.
+ *
  * Locks: feed->lock, outside channel->lock and the socket's.
  */
 #include <linux/anon_inodes.h>
@@ -90,6 +94,7 @@ struct sluice_feed_message {
 /**
  * struct sluice_feed - a feed
  * @lock: guards all below but what says otherwise
+ * @queue: of @work alone
  * @work: does everything
  * @owner: descriptor table it was made in, compared only
  * @flags: SLUICE_FEED_*
@@ -103,7 +108,10 @@ struct sluice_feed_message {
  * @message: on its way
  * @stopping: callers that want it to end behind this message; no lock
  * @draining: callers that want it to end when there is none; likewise
- * @state: enum sluice_feed_state; READ_ONCE to look
+ * @unroomy: the socket took nothing though it said that it had room
+ * @spent: the socket, when it has ended, to be let go of without @lock
+ * @state: enum sluice_feed_state; of one that has ended, the release of
+ *	feed_end() is what feed_over() acquires
  * @error: of one that failed, negative
  * @cut: it ended in the middle of a message
  * @sent_messages: in the socket, whole
@@ -113,6 +121,7 @@ struct sluice_feed_message {
  */
 struct sluice_feed {
 	struct mutex lock;
+	struct workqueue_struct *queue;
 	struct delayed_work work;
 	fl_owner_t owner;
 	u32 flags;
@@ -126,6 +135,8 @@ struct sluice_feed {
 	struct sluice_feed_message message;
 	atomic_t stopping;
 	atomic_t draining;
+	bool unroomy;
+	struct file *spent;
 	u32 state;
 	int error;
 	bool cut;
@@ -135,11 +146,10 @@ struct sluice_feed {
 	wait_queue_head_t wait;
 };
 
-static struct workqueue_struct *feeds;
-
+/* Work that waits for memory is not hurried. */
 static void feed_kick(struct sluice_feed *feed)
 {
-	mod_delayed_work(feeds, &feed->work, 0);
+	queue_delayed_work(feed->queue, &feed->work, 0);
 }
 
 /*
@@ -209,14 +219,25 @@ static void feed_end(struct sluice_feed *feed, u32 state, int error)
 	if (feed->message.taken.pub)
 		message_end(feed, feed->cut ? SLUICE_SETTLE_MAYBE :
 					      SLUICE_SETTLE_UNSEEN);
-	sluice_stream_close(&feed->stream, feed->cut);
+	feed->spent = sluice_stream_close(&feed->stream, feed->cut);
 	if (feed->sub_file) {
 		sluice_endpoint_leave(&feed->sub->ep, reason);
 		fput(feed->sub_file);
 	}
 	feed->error = error;
-	WRITE_ONCE(feed->state, state);
+	/* Pairs with feed_over(): who sees the state sees the error. */
+	smp_store_release(&feed->state, state);
 	wake_up_all(&feed->wait);
+}
+
+static void feed_unlock(struct sluice_feed *feed)
+{
+	struct file *spent = feed->spent;
+
+	feed->spent = NULL;
+	mutex_unlock(&feed->lock);
+	if (spent)
+		sluice_stream_put(spent);
 }
 
 /*
@@ -294,51 +315,62 @@ static void message_sent(struct sluice_feed *feed)
 	message_end(feed, SLUICE_SETTLE_DONE);
 }
 
-/* Return: bytes written, 0 when all of it is; -EAGAIN; an error. */
+/* Return: bytes written, not 0; -EAGAIN; an error. */
 static ssize_t message_send(struct sluice_feed *feed)
 {
 	struct sluice_feed_message *message = &feed->message;
 	struct sluice_stream *stream = &feed->stream;
 	u64 at = message->sent;
-	ssize_t ret = 0;
 
-	if (at < message->prefix_length) {
-		ret = sluice_stream_write(stream, (u8 *)&message->prefix + at,
-					  message->prefix_length - at,
-					  message->length);
-	} else {
-		at -= message->prefix_length;
-		if (at < message->length)
-			ret = sluice_stream_write_area(stream, message->area,
-						       message->offset + at,
-						       message->length - at,
-						       message->suffix_length);
-		else if (at < message->length + message->suffix_length)
-			ret = sluice_stream_write(stream, "\n", 1, false);
-	}
-	if (ret > 0)
-		message->sent += ret;
-	return ret;
+	if (at < message->prefix_length)
+		return sluice_stream_write(stream, (u8 *)&message->prefix + at,
+					   message->prefix_length - at,
+					   message->length);
+	at -= message->prefix_length;
+	if (at < message->length)
+		return sluice_stream_write_area(stream, message->area,
+						message->offset + at,
+						message->length - at,
+						message->suffix_length);
+	return sluice_stream_write(stream, "\n", 1, false);
+}
+
+/*
+ * Room may have come before a socket armed, and then nobody is told. But where
+ * sockets have no memory, a socket with room takes nothing either, and looking
+ * again would never end.
+ */
+static int feed_look_again(struct sluice_feed *feed)
+{
+	if (!(sluice_stream_poll(&feed->stream, NULL) & EPOLLOUT))
+		return -EAGAIN;
+	if (feed->unroomy)
+		return -ENOBUFS;
+	feed->unroomy = true;
+	return 1;
 }
 
 /* Return: 1: go on; -EAGAIN: when woken; an error. */
 static int feed_send(struct sluice_feed *feed, u64 *bytes)
 {
-	ssize_t ret = message_send(feed);
+	struct sluice_feed_message *message = &feed->message;
+	u64 size = message_size(message);
+	ssize_t ret;
 
-	if (ret > 0) {
+	if (message->sent < size) {
+		ret = message_send(feed);
+		if (ret == -EAGAIN)
+			return feed_look_again(feed);
+		if (ret < 0)
+			return ret;
+		feed->unroomy = false;
+		message->sent += ret;
 		*bytes += ret;
-		return 1;
 	}
-	if (!ret) {
+	/* At once: whoever ends the feed now does not end it within a message. */
+	if (message->sent == size)
 		message_sent(feed);
-		return 1;
-	}
-	/* Look again: room that came before a socket armed, it tells nobody. */
-	if (ret == -EAGAIN &&
-	    sluice_stream_poll(&feed->stream, NULL) & EPOLLOUT)
-		return 1;
-	return ret;
+	return 1;
 }
 
 /* Nothing to be had: because that was all? Return as above, or 0: it ended. */
@@ -409,11 +441,11 @@ static void feed_work(struct work_struct *work)
 	if (ret > 0)
 		feed_kick(feed);
 	else if (ret == -ENOMEM || ret == -ENOBUFS)
-		mod_delayed_work(feeds, &feed->work,
-				 msecs_to_jiffies(FEED_MEMORY_WAIT));
+		queue_delayed_work(feed->queue, &feed->work,
+				   msecs_to_jiffies(FEED_MEMORY_WAIT));
 	else if (ret && ret != -EAGAIN)
 		feed_end(feed, SLUICE_FEED_FAILED, ret);
-	mutex_unlock(&feed->lock);
+	feed_unlock(feed);
 }
 
 /*
@@ -421,7 +453,7 @@ static void feed_work(struct work_struct *work)
  */
 static bool feed_over(const struct sluice_feed *feed)
 {
-	return READ_ONCE(feed->state) > SLUICE_FEED_ACTIVE;
+	return smp_load_acquire(&feed->state) > SLUICE_FEED_ACTIVE;
 }
 
 /* Return: how it ended, or why it was not waited for any longer. */
@@ -533,7 +565,7 @@ static int feed_flush(struct file *file, fl_owner_t id)
 		return 0;
 	mutex_lock(&feed->lock);
 	feed_end(feed, SLUICE_FEED_STOPPED, 0);
-	mutex_unlock(&feed->lock);
+	feed_unlock(feed);
 	return 0;
 }
 
@@ -541,8 +573,9 @@ static void feed_free(struct sluice_feed *feed)
 {
 	mutex_lock(&feed->lock);
 	feed_end(feed, SLUICE_FEED_STOPPED, 0);
-	mutex_unlock(&feed->lock);
+	feed_unlock(feed);
 	cancel_delayed_work_sync(&feed->work);
+	destroy_workqueue(feed->queue);
 	mutex_destroy(&feed->lock);
 	kfree(feed);
 }
@@ -613,6 +646,12 @@ static struct sluice_feed *feed_new(struct sluice_channel *channel,
 	feed = kzalloc(sizeof(*feed), GFP_KERNEL_ACCOUNT);
 	if (!feed)
 		return ERR_PTR(-ENOMEM);
+	/* Ordered: others keep something for each CPU. */
+	feed->queue = alloc_ordered_workqueue("sluice-feed", 0);
+	if (!feed->queue) {
+		kfree(feed);
+		return ERR_PTR(-ENOMEM);
+	}
 	mutex_init(&feed->lock);
 	INIT_DELAYED_WORK(&feed->work, feed_work);
 	init_waitqueue_head(&feed->wait);
@@ -667,15 +706,4 @@ long sluice_feed_open(struct sluice_call *call, struct sluice_channel *channel)
 		feed_begin(feed);
 	fput(file);
 	return fd;
-}
-
-int sluice_feeds_init(void)
-{
-	feeds = alloc_workqueue("sluice-feeds", WQ_UNBOUND, 0);
-	return feeds ? 0 : -ENOMEM;
-}
-
-void sluice_feeds_exit(void)
-{
-	destroy_workqueue(feeds);
 }

@@ -8,9 +8,6 @@ struct file;
 struct sluice_call;
 struct sluice_channel;
 
-int sluice_feeds_init(void);
-void sluice_feeds_exit(void);
-
 bool sluice_is_feed(struct file *file);
 
 /* SLUICE_IOC_FEED of a channel that the caller may read. */

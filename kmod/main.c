@@ -11,7 +11,6 @@
 
 #include "call.h"
 #include "channel.h"
-#include "feed.h"
 #include "holder.h"
 #include "lockspace.h"
 #include "name.h"
@@ -103,20 +102,15 @@ static int __init sluice_init(void)
 	ret = sluice_remotes_init();
 	if (ret)
 		goto holders;
-	ret = sluice_feeds_init();
-	if (ret)
-		goto remotes;
 	ret = sluice_netlink_init();
 	if (ret)
-		goto feeds;
+		goto remotes;
 	ret = misc_register(&device);
 	if (ret)
 		goto netlink;
 	return 0;
 netlink:
 	sluice_netlink_exit();
-feeds:
-	sluice_feeds_exit();
 remotes:
 	sluice_remotes_exit();
 holders:
@@ -132,7 +126,6 @@ static void __exit sluice_exit(void)
 {
 	misc_deregister(&device);
 	sluice_netlink_exit();
-	sluice_feeds_exit();
 	sluice_remotes_exit();
 	sluice_holders_exit();
 	sluice_registry_exit();

@@ -91,17 +91,41 @@ int sluice_stream_open(struct sluice_stream *stream, int fd)
 	return 0;
 }
 
-void sluice_stream_close(struct sluice_stream *stream, bool cut)
+struct file *sluice_stream_close(struct sluice_stream *stream, bool cut)
 {
-	if (!stream->file)
-		return;
+	struct file *file = stream->file;
+
+	if (!file)
+		return NULL;
 	if (cut)
 		kernel_sock_shutdown(stream->sock, SHUT_RDWR);
 	stream_leave(stream);
-	fput(stream->file);
 	stream->file = NULL;
 	put_cred(stream->cred);
 	mem_cgroup_put(stream->memcg);
+	return file;
+}
+
+/* As it was, but for the wait. */
+static void socket_linger_not(struct sock *sk)
+{
+	lock_sock(sk);
+	if (sk->sk_lingertime)
+		sock_reset_flag(sk, SOCK_LINGER);
+	release_sock(sk);
+}
+
+void sluice_stream_put(struct file *file)
+{
+	if (!(current->flags & PF_KTHREAD)) {
+		fput(file);
+		return;
+	}
+	/* Nobody else has it, or can get it any more. */
+	if (file_count(file) == 1)
+		socket_linger_not(sock_from_file(file)->sk);
+	/* Not by fput(): it would be closed by a work that all share. */
+	__fput_sync(file);
 }
 
 static ssize_t stream_send(struct sluice_stream *stream, struct msghdr *msg)

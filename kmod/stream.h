@@ -43,8 +43,19 @@ int sluice_stream_open(struct sluice_stream *stream, int fd);
  * sluice_stream_close - give it back
  * @stream: the stream; again is harmless
  * @cut: it ends in the middle of something: nobody shall write behind that
+ *
+ * Return: what is to be given to sluice_stream_put(); or NULL.
  */
-void sluice_stream_close(struct sluice_stream *stream, bool cut);
+struct file *sluice_stream_close(struct sluice_stream *stream, bool cut);
+
+/**
+ * sluice_stream_put - let go of the socket
+ * @file: from sluice_stream_close()
+ *
+ * The last to do so may have to wait as SO_LINGER says, which a process does
+ * before it returns to where it was. A work does not: nobody waits for it.
+ */
+void sluice_stream_put(struct file *file);
 
 /**
  * sluice_stream_write - write from the kernel's memory

@@ -716,6 +716,42 @@ TEST_F(feed, finishes)
 	sluice_feed_close(feed);
 }
 
+/*
+ * Closed as soon as the other side has all of a message: that is whole, however
+ * much the feed had yet to do about it.
+ */
+TEST_F(feed, closed_behind_a_message)
+{
+	struct sluice_publisher *publisher = publisher_of(self->channel);
+	int i, fd, size = 8 * MB;
+	struct sluice_feed_stat stat;
+	struct sluice_feed *feed;
+	static char body[MB];
+	ssize_t n;
+	size_t have;
+
+	must(setsockopt(self->pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size,
+			sizeof(size)));
+	for (i = 0; i < 200; i++) {
+		feed = feed_of(self->channel, self->pair[0]);
+		fd = must(dup(sluice_feed_fd(feed)));
+		/* As much as a feed writes in one turn. */
+		ASSERT_EQ(0, put(publisher, i, sizeof(body)));
+		for (have = 0; have < sizeof(body);) {
+			n = recv(self->pair[1], body + have,
+				 sizeof(body) - have, MSG_DONTWAIT);
+			have += n > 0 ? n : 0;
+		}
+		sluice_feed_close(feed);
+		stat = (struct sluice_feed_stat) { };
+		must(call(fd, SLUICE_IOC_FEED_STAT, &stat));
+		close(fd);
+		ASSERT_FALSE(stat.flags & SLUICE_FEED_CUT) TH_LOG("round %d", i);
+		ASSERT_EQ(1, stat.messages);
+	}
+	sluice_publisher_close(publisher);
+}
+
 /* A slow socket of a channel that evicts. */
 TEST_F(feed, evicted)
 {
@@ -1079,6 +1115,48 @@ TEST(cycle)
 	close(pair[1]);
 	sluice_publisher_close(publisher);
 	sluice_channel_close(channel);
+}
+
+/*
+ * A feed that has the last of a socket lets go of it without waiting as
+ * SO_LINGER says, and without letting others wait.
+ */
+TEST(linger)
+{
+	struct linger linger = { 1, 3600 };
+	struct sluice_publisher *publisher;
+	struct sluice_channel *channel;
+	struct sluice_feed *feed[2];
+	int pair[2][2], i, size = 8 * MB;
+
+	tcp_pair(pair[0]);
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[1]));
+	small_buffers((int [2]) { pair[0][1], pair[1][1] });
+	must(setsockopt(pair[0][0], SOL_SOCKET, SO_LINGER, &linger,
+			sizeof(linger)));
+	for (i = 0; i < 2; i++) {
+		channel = queue();
+		must(setsockopt(pair[i][0], SOL_SOCKET, SO_SNDBUFFORCE, &size,
+				sizeof(size)));
+		feed[i] = feed_flags(channel, pair[i][0], 0);
+		close(pair[i][0]);
+		publisher = publisher_of(channel);
+		/* More than the other side's buffer, less than ours. */
+		ASSERT_EQ(0, put(publisher, i, 100000));
+		sluice_publisher_close(publisher);
+		EXPECT_EQ(0, sluice_feed_wait(feed[i], in_ms(PATIENCE_MS)));
+		EXPECT_EQ(SLUICE_FEED_FINISHED, feed_stat(feed[i]).state);
+		sluice_channel_close(channel);
+	}
+	EXPECT_EQ(1, number_of_next(pair[1][1]));
+	EXPECT_TRUE(events_within(pair[1][1], POLLIN, PATIENCE_MS) & POLLHUP);
+	sluice_feed_close(feed[1]);
+	sluice_feed_close(feed[0]);
+	/* All that was written still arrives, and then the end. */
+	EXPECT_EQ(0, number_of_next(pair[0][1]));
+	EXPECT_EQ(-1, number_of_next(pair[0][1]));
+	close(pair[0][1]);
+	close(pair[1][1]);
 }
 
 /* What the kernel has read for itself is known: the liar is out. */
