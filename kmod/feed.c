@@ -106,7 +106,8 @@ struct sluice_feed_message {
  * @messages: woken when there may be one
  * @room: woken when there may be room
  * @message: on its way
- * @stopping: callers that want it to end behind this message; no lock
+ * @stopping: callers that want it to end behind this message; changed by who
+ *	has @lock, or is killed
  * @draining: callers that want it to end when there is none; likewise
  * @unroomy: the socket took nothing though it said that it had room
  * @spent: the socket, when it has ended, to be let go of without @lock
@@ -489,6 +490,22 @@ static long feed_wait(struct sluice_call *call)
 	return feed_await(call->file->private_data, wait->deadline);
 }
 
+/*
+ * Under the lock the work looks whether somebody wants it to end: who is told
+ * that it goes on can rely on that. But for who is killed, and told nothing.
+ */
+static long feed_stop_end(struct sluice_feed *feed, atomic_t *callers, long ret)
+{
+	int killed = mutex_lock_killable(&feed->lock);
+
+	atomic_dec(callers);
+	if (feed_over(feed))
+		ret = feed->error;
+	if (!killed)
+		feed_unlock(feed);
+	return ret;
+}
+
 static long feed_stop(struct sluice_call *call)
 {
 	struct sluice_feed_stop *stop = &call->arg.feed_stop;
@@ -500,11 +517,16 @@ static long feed_stop(struct sluice_call *call)
 	if (stop->flags & ~SLUICE_FEED_DRAIN || stop->resv ||
 	    stop->deadline < 0)
 		return -EINVAL;
+	ret = mutex_lock_interruptible(&feed->lock);
+	if (ret)
+		return ret;
 	atomic_inc(callers);
+	if (!feed->message.taken.pub && !(stop->flags & SLUICE_FEED_DRAIN))
+		feed_end(feed, SLUICE_FEED_STOPPED, 0);
+	feed_unlock(feed);
 	feed_kick(feed);
 	ret = feed_await(feed, stop->deadline);
-	atomic_dec(callers);
-	return ret;
+	return feed_stop_end(feed, callers, ret);
 }
 
 /*

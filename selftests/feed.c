@@ -674,6 +674,45 @@ TEST_F(feed, stop)
 	sluice_publisher_close(publisher);
 }
 
+/* Asked to stop, one that has nothing to do stops at once. */
+TEST_F(feed, stop_idle)
+{
+	struct sluice_feed *feed;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		feed = feed_of(self->channel, self->pair[0]);
+		EXPECT_EQ(0, sluice_feed_stop(feed, 0, 0));
+		EXPECT_EQ(SLUICE_FEED_STOPPED, feed_stat(feed).state);
+		sluice_feed_close(feed);
+	}
+}
+
+/* Told that it goes on, it goes on. */
+TEST_F(feed, stop_too_late)
+{
+	struct sluice_publisher *publisher = publisher_of(self->channel);
+	struct sluice_feed *feed = feed_of(self->channel, self->pair[0]);
+	int i, ret, n = scaled(2000, 100);
+
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(0, put(publisher, i, 3000));
+		ret = sluice_feed_stop(feed, SLUICE_FEED_DRAIN * (i % 2), 0);
+		if (ret) {
+			ASSERT_EQ(-ETIMEDOUT, ret);
+			ASSERT_EQ(i, number_of_next(self->pair[1]));
+			ASSERT_EQ(SLUICE_FEED_ACTIVE, feed_stat(feed).state);
+			continue;
+		}
+		ASSERT_EQ(SLUICE_FEED_STOPPED, feed_stat(feed).state);
+		sluice_feed_close(feed);
+		feed = feed_of(self->channel, self->pair[0]);
+		ASSERT_EQ(i, number_of_next(self->pair[1]));
+	}
+	sluice_feed_close(feed);
+	sluice_publisher_close(publisher);
+}
+
 TEST_F(feed, drain)
 {
 	struct sluice_publisher *publisher = publisher_of(self->channel);
