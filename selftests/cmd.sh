@@ -8,53 +8,14 @@
 #
 # shellcheck disable=SC2016,SC2086,SC2317
 
-WORK=$(mktemp -d /tmp/cmd.XXXXXX)
-cd "$WORK" || exit 1
-count=0 failed=0
-
-# ok NAME - judges the command before it.
-ok() {
-	status=$?
-	count=$((count + 1))
-	if [ $status = 0 ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		for file in out err summary; do
-			[ ! -s $file ] || head -c 2000 $file | sed "s/[^ -~]/?/g; s/^/# $file: /"
-		done
-		failed=$((failed + 1))
-	fi
-	rm -f out err summary
-}
-
-# Nothing here takes long unless it hangs, but for a kernel with every checker.
-scale=$(awk 'BEGIN { s = ENVIRON["SLUICE_SCALE"]; print (s > 1 ? int(s) : 1) }')
-limit=$([ "$scale" -gt 1 ] && echo 120 || echo 30)
+# shellcheck source=selftests/tap.sh
+. "$(dirname "$0")/tap.sh"
+shown="out err summary" removed=$shown
 sluice() { timeout -s KILL "$limit" sluice "$@"; }
-
-# until_true COMMAND... - within ten seconds.
-until_true() {
-	tries=200
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
 
 # has FIELD VALUE <JSON - as "sluice stat --json" and the summaries write it.
 has() { grep -qE "\"$1\": *\"?$2\"?,?$"; }
 members() { command sluice stat --json "$1" 2>/dev/null | has "$2" "$3"; }
-
-# exits STATUS COMMAND...
-exits() {
-	wanted=$1
-	shift
-	"$@"
-	status=$?
-	[ $status = "$wanted" ] || { echo "exit status $status, not $wanted" >>err; return 1; }
-}
 
 # --- framings ----------------------------------------------------------------
 
@@ -447,6 +408,4 @@ ok "what cannot be connected"
 [ -z "$(sluice ls)" ]
 ok "nothing is left"
 
-echo "1..$count"
-rm -rf "$WORK"
-exit $((failed > 0))
+finish

@@ -8,49 +8,9 @@
 #
 # shellcheck disable=SC2016,SC2086,SC2317
 
-WORK=$(mktemp -d /tmp/cmd_lock.XXXXXX)
-cd "$WORK" || exit 1
-count=0 failed=0
-
-# ok NAME - judges the command before it.
-ok() {
-	status=$?
-	count=$((count + 1))
-	if [ $status = 0 ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		for file in out err; do
-			[ ! -s $file ] || head -c 2000 $file | sed "s/[^ -~]/?/g; s/^/# $file: /"
-		done
-		failed=$((failed + 1))
-	fi
-	rm -f out err
-}
-
-# Nothing here takes long unless it hangs, but for a kernel with every checker.
-scale=${SLUICE_SCALE:-1}
-limit=$([ "$scale" -gt 1 ] && echo 120 || echo 30)
+# shellcheck source=selftests/tap.sh
+. "$(dirname "$0")/tap.sh"
 sluice() { timeout -s KILL "$limit" sluice "$@"; }
-
-# until_true COMMAND... - within ten seconds.
-until_true() {
-	tries=200
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
-# exits STATUS COMMAND...
-exits() {
-	wanted=$1
-	shift
-	"$@"
-	status=$?
-	[ $status = "$wanted" ] || { echo "exit status $status, not $wanted" >>err; return 1; }
-}
 
 # is STATE MODE RESOURCE - there is such a line in "sluice locks".
 is() { command sluice locks | awk -v r="$3" -v s="$1" -v m="$2" '$2 == r && $3 == s && $4 == m { n = 1 } END { exit !n }'; }
@@ -359,6 +319,4 @@ exits 143 wait $keeper
 until_true sh -c '[ -z "$(sluice ls -l)" ]' && [ -z "$(sluice locks)" ]
 ok "...and with it goes the lockspace"
 
-echo "1..$count"
-rm -rf "$WORK"
-exit $((failed > 0))
+finish

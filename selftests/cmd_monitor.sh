@@ -8,35 +8,10 @@
 #
 # shellcheck disable=SC2317
 
-WORK=$(mktemp -d /tmp/cmd_monitor.XXXXXX)
-cd "$WORK" || exit 1
-count=0 failed=0
-
-# ok NAME - judges the command before it.
-ok() {
-	status=$?
-	count=$((count + 1))
-	if [ $status = 0 ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		for file in out err; do
-			[ ! -s $file ] || head -c 2000 $file | sed "s/^/# $file: /"
-		done
-		failed=$((failed + 1))
-	fi
-}
-
-# until_true COMMAND... - in half a minute, or ten on a slow kernel.
-tries_most=$(awk 'BEGIN { s = ENVIRON["SLUICE_SCALE"]; print (s > 1 ? 3000 : 600) }')
-until_true() {
-	tries=$tries_most
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
+# shellcheck source=selftests/tap.sh
+. "$(dirname "$0")/tap.sh"
+# What was told is looked at more than once.
+removed=""
 
 # watching FILE ARGUMENT... - starts it, and waits until it hears: until a
 # channel that comes and goes is told.
@@ -147,6 +122,4 @@ PATH=/nowhere /usr/local/bin/sluice graph --svg >out 2>err
 ok "graph --svg without graphviz says so"
 kill $reader $holder $waiter
 
-cd / && rm -rf "$WORK"
-echo "1..$count"
-[ $failed = 0 ]
+finish

@@ -25,54 +25,18 @@ if ! has_drivers 2>/dev/null; then
 	exit 4
 fi
 
-WORK=$(mktemp -d /tmp/lock_nfs.XXXXXX)
-cd "$WORK" || exit 1
-count=0 failed=0
+# shellcheck source=selftests/tap.sh
+. "$(dirname "$0")/tap.sh"
+shown="out err /proc/locks"
 
-# ok NAME - judges the command before it.
-ok() {
-	status=$?
-	count=$((count + 1))
-	if [ $status = 0 ]; then
-		echo "ok $count - $1"
-	else
-		echo "not ok $count - $1"
-		for file in out err /proc/locks; do
-			head -c 2000 $file 2>/dev/null | sed "s/[^ -~]/?/g; s|^|# $file: |"
-		done
-		failed=$((failed + 1))
-	fi
-	rm -f out err
-}
-
-# What takes long, hangs, unless it is a kernel with every checker. Leases are so
-# much longer there that those who are alive do not miss the end of one.
-if awk 'BEGIN { exit !(ENVIRON["SLUICE_SCALE"] > 1) }'; then
-	limit=120 soon=20 tries_most=2400 lease=20
+# Leases are so much longer on a slow kernel that those who are alive do not miss
+# the end of one.
+if [ "$scale" -gt 1 ]; then
+	soon=20 lease=20
 else
-	limit=30 soon=5 tries_most=400 lease=10
+	soon=5 lease=10
 fi
 sluice() { timeout -s KILL $limit sluice "$@"; }
-
-# until_true COMMAND... - within twenty seconds, or two minutes on a slow kernel:
-# a client whose connection is lost takes its time.
-until_true() {
-	tries=$tries_most
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
-# exits STATUS COMMAND...
-exits() {
-	wanted=$1
-	shift
-	"$@"
-	status=$?
-	[ $status = "$wanted" ] || { echo "exit status $status, not $wanted" >>err; return 1; }
-}
 
 # hold NAME ARGUMENT... - something locked until release; its pid is in $holder.
 hold() {
@@ -487,6 +451,4 @@ echo >end.stay; wait $stay
 until_true umount one && until_true umount two && kill $namespace && stop_server && umount $NFSD && until_true umount served
 ok "nothing is left"
 
-echo "1..$count"
-cd / && rm -rf "$WORK"
-exit $((failed > 0))
+finish

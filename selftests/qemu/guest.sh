@@ -202,6 +202,7 @@ stage_tests() {
 	local name file source seconds word
 	local -a modules
 	: >"$STAGE/sluice/tests"
+	install -m 644 "$TOP_DIR/selftests/tap.sh" "$STAGE/selftests/"
 	for name in "$@"; do
 		file=$TESTS_DIR/$name
 		[[ $name != *.sh || -e $file ]] || file=$TOP_DIR/selftests/$name
