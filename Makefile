@@ -3,7 +3,7 @@
 # Sluice. "make help" lists what can be made. GNU make.
 #
 # The parts have Makefiles of their own, which are told where to put things:
-# lib/, monitor/, tools/, selftests/. Kbuild is the module's, read by the kernel's build
+# lib/, monitor/, tools/, system/, selftests/. Kbuild is the module's, read by the kernel's build
 # system. selftests/qemu/ boots kernels.
 
 BUILD		:= $(CURDIR)/build
@@ -34,7 +34,7 @@ all: module-if-possible lib tools	## the module, the library and the command (de
 help:					## this text
 	@echo 'make [TARGET] [VARIABLE=value]...'
 	@echo
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -nE 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
 	@echo 'KERNEL is 6.1, 6.1-rt, 6.12 or debug (the newest, built here with every checker).'
 	@echo 'SLUICE_SCALE=0.1 makes stress tests ten times as long.'
@@ -71,14 +71,18 @@ selftests: lib monitor
 
 # --- installing and loading ----------------------------------------------------
 
-.PHONY: install modules_install load unload clean
+.PHONY: install host_install modules_install load unload clean
 install: lib monitor tools		## libraries, headers and command under PREFIX (and DESTDIR)
 	$(call part,lib,install DESTDIR=$(DESTDIR))
 	$(call part,monitor,install DESTDIR=$(DESTDIR))
 	$(call part,tools,install DESTDIR=$(DESTDIR))
 	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" != 0 ] || ldconfig
 
-modules_install: module			## the module, for modprobe
+host_install:				## group, udev rule and loading at boot, for whoever has the module
+	$(call part,system,install DESTDIR=$(DESTDIR))
+	@[ -n '$(DESTDIR)' ] || $(QEMU)/load.sh host
+
+modules_install: module host_install	## the module, for modprobe, and what host_install does
 	@$(QEMU)/load.sh install $(MODULE) '$(DESTDIR)'
 
 load:					## load the module into the running kernel

@@ -4,6 +4,7 @@
 # load.sh possible | load FILE | unload - the module in the running kernel, with
 # words for what usually goes wrong.
 # load.sh install FILE [DESTDIR] - to where modprobe of its kernel finds it.
+# load.sh host - make the group, and udev apply its rules, which are installed.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -53,10 +54,18 @@ install_module() {
 	echo "installed: $file"
 }
 
+setup_host() {
+	getent group sluice >/dev/null || groupadd --system sluice
+	[[ -S /run/udev/control ]] || return 0
+	udevadm control --reload
+	udevadm trigger --subsystem-match=misc --sysname-match=sluice
+}
+
 case ${1:-} in
 possible) possible ;;
 load) load "${2:?which module?}" ;;
 unload) unload ;;
 install) install_module "${2:?which module?}" "${3:-}" ;;
-*) die "usage: load.sh possible | load FILE | unload | install FILE [DESTDIR]" ;;
+host) setup_host ;;
+*) die "usage: load.sh possible | load FILE | unload | install FILE [DESTDIR] | host" ;;
 esac

@@ -15,7 +15,7 @@ packages_of() {
 	build) echo gcc make libc6-dev pkg-config libjson-c-dev libnl-genl-3-dev libzstd-dev libssl-dev ;;
 	guest) echo qemu-system-x86 busybox-static kmod cpio rsync python3 gcc libc6-dev ;;
 	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
-	test) echo check mandoc gcc-multilib ;;
+	test) echo check mandoc cmake gcc-multilib ;;
 	coverage) echo gcovr ;;
 	bench)
 		echo gnuplot-nox python3 busybox-static util-linux
