@@ -123,6 +123,13 @@ coverage: check-programs		## lines of the module and the library that the tests 
 	@$(QEMU)/packages.sh coverage
 	@$(QEMU)/coverage.sh
 
+# --- packages ----------------------------------------------------------------------
+
+.PHONY: package
+package:				## Debian packages, source and binary, into build/package/
+	@$(QEMU)/packages.sh package
+	@selftests/package/build.sh
+
 # --- measuring -------------------------------------------------------------------
 
 .PHONY: bench bench-program

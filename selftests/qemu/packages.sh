@@ -3,7 +3,8 @@
 #
 # packages.sh SET... - install the Debian packages that a task needs, if any is
 # missing.  Sets: build (library and command), guest (boot a kernel), kernel
-# (build one), test (unit tests, 32-bit programs), coverage, bench (peers).
+# (build one), test (unit tests, 32-bit programs), coverage, package (a Debian to
+# build packages in and to install them on), bench (peers).
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -17,6 +18,7 @@ packages_of() {
 	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
 	test) echo check mandoc cmake gcc-multilib ;;
 	coverage) echo gcovr ;;
+	package) echo debootstrap debian-archive-keyring e2fsprogs qemu-utils dpkg-dev util-linux ;;
 	bench)
 		echo gnuplot-nox python3 busybox-static util-linux
 		echo iceoryx libiceoryx-binding-c-dev libzmq3-dev libnng-dev
@@ -32,6 +34,7 @@ reason() {
 	kernel) echo "to unpack kernels and build one with debugging checks" ;;
 	test) echo "to build the tests" ;;
 	coverage) echo "to report coverage" ;;
+	package) echo "to make a Debian system, and packages in it" ;;
 	bench) echo "to measure others and to plot" ;;
 	esac
 }
