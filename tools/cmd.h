@@ -34,6 +34,7 @@ int deadlocks_main(int argc, char **argv);
 int monitor_main(int argc, char **argv);
 int graph_main(int argc, char **argv);
 int quota_main(int argc, char **argv);
+int exporter_main(int argc, char **argv);
 
 /* complain.c: messages for people ------------------------------------------ */
 
@@ -93,8 +94,12 @@ int text_width(const char *text);
 char *format_size(uint64_t bytes, char *buf);
 #define FORMAT_SIZE 16
 
-/* parse.c: values on the command line; each ends the program if it is none --- */
+/* parse.c: the command line --------------------------------------------------- */
 
+/* How argp tells the version, and ends; what was written must get out. */
+void program_begin(void);
+
+/* Values; each ends the program if it is none. */
 uint64_t parse_size(const struct argp_state *state, const char *what,
 		    const char *arg);
 uint64_t parse_number(const struct argp_state *state, const char *what,

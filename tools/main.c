@@ -23,6 +23,7 @@ static const struct command {
 	{ "monitor", monitor_main },
 	{ "graph", graph_main },
 	{ "quota", quota_main },
+	{ "exporter", exporter_main },
 };
 
 static const char doc[] =
@@ -41,6 +42,7 @@ static const char doc[] =
 	"  monitor [GROUP...]        tell what happens\n"
 	"  graph                     show who publishes to whom, and who waits for whom\n"
 	"  quota                     show what users have of what they may have\n"
+	"  exporter                  tell Prometheus of all that\n"
 	"\n"
 	"'sluice COMMAND --help' tells more of a command. See also sluice(1).";
 
@@ -67,21 +69,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static void print_version(FILE *stream, struct argp_state *state)
-{
-	(void)state;
-	fprintf(stream, "sluice %s\n", sluice_version());
-}
-
-/* Buffered output that cannot be written must not look like success. */
-static void flush_stdout(void)
-{
-	if (fflush(stdout) == EOF) {
-		perror("sluice: standard output");
-		_Exit(STATUS_FAILURE);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -91,9 +78,7 @@ int main(int argc, char **argv)
 	char name[32];
 	int first = 1;
 
-	argp_program_version_hook = print_version;
-	argp_err_exit_status = STATUS_USAGE;
-	atexit(flush_stdout);
+	program_begin();
 	while (first < argc && argv[first][0] == '-')
 		first++;
 	argp_parse(&argp, first < argc ? first + 1 : argc, argv, ARGP_IN_ORDER,

@@ -1,16 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Values on the command line.
+ * The command line: what is the same for all programs, and values.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cmd.h"
+
+static void print_version(FILE *stream, struct argp_state *state)
+{
+	(void)state;
+	fprintf(stream, "sluice %s\n", sluice_version());
+}
+
+/* Buffered output that cannot be written must not look like success. */
+static void flush_stdout(void)
+{
+	if (fflush(stdout) == EOF) {
+		perror("sluice: standard output");
+		_Exit(STATUS_FAILURE);
+	}
+}
+
+void program_begin(void)
+{
+	argp_program_version_hook = print_version;
+	argp_err_exit_status = STATUS_USAGE;
+	atexit(flush_stdout);
+}
 
 static uint64_t parse_digits(const struct argp_state *state, const char *what,
 			     const char *arg, char **end)

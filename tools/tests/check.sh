@@ -47,7 +47,7 @@ usage() {
 
 check_usage() {
 	local command
-	for command in "" pub sub attach ls stat lock locks deadlocks monitor graph quota; do
+	for command in "" pub sub attach ls stat lock locks deadlocks monitor graph quota exporter; do
 		help_of "$command"
 	done
 	run 0 --version && grep -qxE 'sluice [0-9]+\.[0-9]+\.[0-9]+' "$WORK/out"
@@ -118,6 +118,8 @@ check_usage() {
 	usage "one lockspace at a time" locks a b
 	usage "one lockspace at a time" deadlocks a b
 	usage "1 to 64 bytes" locks ""
+	usage "--listen: an address is needed" exporter --listen :1
+	usage "--limit: not a number" exporter --limit many
 }
 
 check_full_device() {
@@ -169,8 +171,10 @@ check_manuals() {
 		[[ ! -s $WORK/out && ! -s $WORK/err ]]
 		result $? "sluice-$command.1 and --help tell the same options"
 	done
-	diff <(options_of_help lock) <(options_of_manual man/sluice-lock.1) >"$WORK/out"
-	result $? "sluice-lock.1 and --help tell the same options"
+	for command in lock exporter; do
+		diff <(options_of_help $command) <(options_of_manual man/sluice-$command.1) >"$WORK/out"
+		result $? "sluice-$command.1 and --help tell the same options"
+	done
 }
 
 # The fenced C program of the README.
