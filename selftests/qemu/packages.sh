@@ -16,7 +16,7 @@ packages_of() {
 	build) echo gcc make libc6-dev pkg-config libjson-c-dev libnl-genl-3-dev libmicrohttpd-dev libzstd-dev libssl-dev ;;
 	guest) echo qemu-system-x86 busybox-static kmod cpio rsync python3 gcc libc6-dev ;;
 	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
-	test) echo check mandoc cmake gcc-multilib python3-prometheus-client ;;
+	test) echo check mandoc cmake gcc-multilib python3-prometheus-client python3-yaml ;;
 	coverage) echo gcovr ;;
 	package) echo debootstrap debian-archive-keyring e2fsprogs qemu-utils dpkg-dev util-linux ;;
 	bench)
