@@ -3,7 +3,7 @@
 # Sluice. "make help" lists what can be made. GNU make.
 #
 # The parts have Makefiles of their own, which are told where to put things:
-# lib/, monitor/, tools/, system/, selftests/. Kbuild is the module's, read by the kernel's build
+# lib/, monitor/, tools/, system/, examples/, selftests/. Kbuild is the module's, read by the kernel's build
 # system. selftests/qemu/ boots kernels.
 
 BUILD		:= $(CURDIR)/build
@@ -41,7 +41,7 @@ help:					## this text
 
 # --- building ------------------------------------------------------------------
 
-.PHONY: module module-if-possible lib monitor tools selftests
+.PHONY: module module-if-possible lib monitor tools examples selftests
 module:					## sluice.ko for the running kernel, or for KDIR=
 	@[ -e '$(KDIR)/Makefile' ] || { echo 'error: no kernel build tree at $(KDIR); name one with KDIR='; exit 1; }
 	@$(QEMU)/module.sh --kdir '$(KDIR)'
@@ -65,6 +65,12 @@ monitor:				## libsluice-monitor
 
 tools: lib monitor			## the sluice command
 	$(call part,tools,all)
+
+# With nothing but what is installed, as whoever copies one does.
+examples: lib monitor			## programs of 30 to 80 lines, one for each pattern
+	@$(MAKE) -s -C lib install OUT=$(BUILD)/lib PREFIX=$(BUILD)/stage DESTDIR=
+	@$(MAKE) -s -C monitor install OUT=$(BUILD)/monitor PREFIX=$(BUILD)/stage DESTDIR=
+	@PKG_CONFIG_PATH=$(BUILD)/stage/lib/pkgconfig $(MAKE) -s -B -C examples OUT=$(BUILD)/examples
 
 selftests: lib monitor
 	$(call part,selftests,all LIBSLUICE=$(BUILD)/lib LIBMONITOR=$(BUILD)/monitor KSELFTEST=$$($(QEMU)/kernel.sh kselftest))
@@ -104,7 +110,7 @@ packages:				## install the Debian packages that building and checking need
 
 # Sub-makes run one after the other on purpose: the library before its users.
 check-programs: packages
-	@$(MAKE) --no-print-directory tools selftests bench-program
+	@$(MAKE) --no-print-directory tools examples selftests bench-program
 
 # One test is for working on it: one kernel will do.
 check: check-programs			## everything; T=name one selftest; KERNEL=key one kernel

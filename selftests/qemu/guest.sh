@@ -177,7 +177,7 @@ stage_word() {
 	elif [[ $word == */* ]]; then
 		[[ ! -f $word || ! -x $word ]] || image_add_program "$STAGE" "$word" "/root/$word"
 	elif [[ $word =~ ^[A-Za-z0-9_][A-Za-z0-9_.+-]*$ && ! -e $STAGE/usr/local/bin/$word ]]; then
-		for built in "$BUILD_DIR"/{tools,selftests,bench}/"$word"; do
+		for built in "$BUILD_DIR"/{tools,examples,selftests,bench}/"$word"; do
 			[[ -f $built && -x $built ]] || continue
 			image_add_program "$STAGE" "$built" "/usr/local/bin/$word"
 			return

@@ -180,7 +180,7 @@ check_manuals() {
 # The fenced C program of the README.
 check_readme() {
 	awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' ../README.md >"$WORK/readme.c"
-	diff examples/hello.c "$WORK/readme.c" >"$WORK/out"
+	diff ../examples/hello.c "$WORK/readme.c" >"$WORK/out"
 	result $? "the README's program is examples/hello.c"
 }
 

@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-
 #include <sluice/sluice.h>
 
 static struct sluice_lockspace *lockspace;
