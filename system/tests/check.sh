@@ -26,6 +26,13 @@ count_of_parameters() {
 	(($(grep -c '^module_param(' "$TOP/kmod/tunables.c") == $(parameters | wc -l)))
 }
 
+names_in_manual() {
+	diff <(parameters | sed 's/=.*//') \
+		<(sed -n 's/^\.It Va //p' "$TOP/system/man/sluice.4" | sort)
+}
+
+manual_in_order() { mandoc -T lint -W warning "$TOP/system/man/sluice.4"; }
+
 same_settings() { diff <(parameters) <(examples); }
 
 install_everything() {
@@ -42,11 +49,13 @@ installed() {
 
 ok "the check knows every parameter of the module" count_of_parameters
 ok "modprobe.conf has them all, with their defaults" same_settings
+ok "sluice(4) has them all" names_in_manual
+ok "sluice(4): lint" manual_in_order
 
 PREFIX=$OUT/installed
 ok "make install host_install" install_everything
 ok "what a host needs is there" installed lib/udev/rules.d/60-sluice.rules \
 	lib/sysusers.d/sluice.conf lib/modules-load.d/sluice.conf \
-	share/doc/sluice/examples/{modprobe,sysctl}.conf
+	share/doc/sluice/examples/{modprobe,sysctl}.conf share/man/man4/sluice.4
 
 conclude

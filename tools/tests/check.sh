@@ -47,7 +47,7 @@ usage() {
 
 check_usage() {
 	local command
-	for command in "" pub sub attach ls stat lock locks deadlocks monitor graph quota exporter; do
+	for command in "" $(commands); do
 		help_of "$command"
 	done
 	run 0 --version && grep -qxE 'sluice [0-9]+\.[0-9]+\.[0-9]+' "$WORK/out"
@@ -144,6 +144,9 @@ check_no_device() {
 	result $? "without the module: sluice lock does not run the command"
 }
 
+# Every command that there is, as the program itself knows them.
+commands() { sed -nE 's/^\t\{ "([a-z]+)", [a-z]+_main \},$/\1/p' main.c; }
+
 # Each long option that --help tells is in the manual, and the other way round.
 options_of_help() {
 	"$SLUICE" "$1" --help | grep -oE -- '--[a-z-]+' | sort -u |
@@ -171,9 +174,14 @@ check_manuals() {
 		[[ ! -s $WORK/out && ! -s $WORK/err ]]
 		result $? "sluice-$command.1 and --help tell the same options"
 	done
-	for command in lock exporter; do
-		diff <(options_of_help $command) <(options_of_manual man/sluice-$command.1) >"$WORK/out"
+	for command in $(commands); do
+		case $command in
+		pub | sub | attach) continue ;;
+		esac
+		diff <(options_of_help $command) <(options_of_manual man/sluice-$command.1) >"$WORK/out" 2>&1
 		result $? "sluice-$command.1 and --help tell the same options"
+		grep -qE "^\.Xr sluice-$command 1( ,)?$" man/sluice.1
+		result $? "sluice.1 names sluice-$command.1"
 	done
 }
 
