@@ -3,7 +3,7 @@
 # Sluice. "make help" lists what can be made. GNU make.
 #
 # The parts have Makefiles of their own, which are told where to put things:
-# lib/, monitor/, tools/, system/, examples/, selftests/. Kbuild is the module's, read by the kernel's build
+# lib/, monitor/, tools/, system/, doc/, examples/, selftests/. Kbuild is the module's, read by the kernel's build
 # system. selftests/qemu/ boots kernels.
 
 BUILD		:= $(CURDIR)/build
@@ -41,7 +41,7 @@ help:					## this text
 
 # --- building ------------------------------------------------------------------
 
-.PHONY: module module-if-possible lib monitor tools examples selftests
+.PHONY: module module-if-possible lib monitor tools examples manual selftests
 module:					## sluice.ko for the running kernel, or for KDIR=
 	@[ -e '$(KDIR)/Makefile' ] || { echo 'error: no kernel build tree at $(KDIR); name one with KDIR='; exit 1; }
 	@$(QEMU)/module.sh --kdir '$(KDIR)'
@@ -72,12 +72,16 @@ examples: lib monitor			## programs of 30 to 80 lines, one for each pattern
 	@$(MAKE) -s -C monitor install OUT=$(BUILD)/monitor PREFIX=$(BUILD)/stage DESTDIR=
 	@PKG_CONFIG_PATH=$(BUILD)/stage/lib/pkgconfig $(MAKE) -s -B -C examples OUT=$(BUILD)/examples
 
+manual:					## build/manual/index.html, for a browser
+	@$(QEMU)/packages.sh manual
+	$(call part,doc,all OUT=$(BUILD)/manual)
+
 selftests: lib monitor
 	$(call part,selftests,all LIBSLUICE=$(BUILD)/lib LIBMONITOR=$(BUILD)/monitor KSELFTEST=$$($(QEMU)/kernel.sh kselftest))
 
 # --- installing and loading ----------------------------------------------------
 
-.PHONY: install host_install modules_install load unload clean
+.PHONY: install host_install install-manual modules_install load unload clean
 install: lib monitor tools		## libraries, headers and command under PREFIX (and DESTDIR)
 	$(call part,lib,install DESTDIR=$(DESTDIR))
 	$(call part,monitor,install DESTDIR=$(DESTDIR))
@@ -87,6 +91,10 @@ install: lib monitor tools		## libraries, headers and command under PREFIX (and 
 host_install:				## group, udev rule and loading at boot, for whoever has the module
 	$(call part,system,install DESTDIR=$(DESTDIR))
 	@[ -n '$(DESTDIR)' ] || $(QEMU)/load.sh host
+
+install-manual:				## the HTML manual and the examples under PREFIX (and DESTDIR)
+	@$(QEMU)/packages.sh manual
+	$(call part,doc,install OUT=$(BUILD)/manual DESTDIR=$(DESTDIR))
 
 modules_install: module host_install	## the module, for modprobe, and what host_install does
 	@$(QEMU)/load.sh install $(MODULE) '$(DESTDIR)'
@@ -106,7 +114,7 @@ clean:					## remove build/ (downloads and kernels stay in the cache)
 
 .PHONY: check matrix harness-check kunit coverage packages check-programs
 packages:				## install the Debian packages that building and checking need
-	@$(QEMU)/packages.sh build guest kernel test
+	@$(QEMU)/packages.sh build guest kernel test manual
 
 # Sub-makes run one after the other on purpose: the library before its users.
 check-programs: packages

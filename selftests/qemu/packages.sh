@@ -3,8 +3,9 @@
 #
 # packages.sh SET... - install the Debian packages that a task needs, if any is
 # missing.  Sets: build (library and command), guest (boot a kernel), kernel
-# (build one), test (unit tests, 32-bit programs), coverage, package (a Debian to
-# build packages in and to install them on), bench (peers).
+# (build one), test (unit tests, 32-bit programs), manual, film (of the demo),
+# coverage, package (a Debian to build packages in and to install them on), bench
+# (peers).
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -17,6 +18,8 @@ packages_of() {
 	guest) echo qemu-system-x86 busybox-static kmod cpio rsync python3 gcc libc6-dev ;;
 	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
 	test) echo check mandoc cmake gcc-multilib python3-prometheus-client python3-yaml ;;
+	manual) echo lowdown mandoc python3 make ;;
+	film) echo util-linux python3 python3-pyte ;;
 	coverage) echo gcovr ;;
 	package) echo debootstrap debian-archive-keyring e2fsprogs qemu-utils dpkg-dev util-linux ;;
 	bench)
@@ -33,6 +36,8 @@ reason() {
 	guest) echo "to boot a kernel with the module in an emulator" ;;
 	kernel) echo "to unpack kernels and build one with debugging checks" ;;
 	test) echo "to build the tests" ;;
+	manual) echo "to make the manual" ;;
+	film) echo "to film the demo" ;;
 	coverage) echo "to report coverage" ;;
 	package) echo "to make a Debian system, and packages in it" ;;
 	bench) echo "to measure others and to plot" ;;
