@@ -115,8 +115,6 @@ def note(figures, row, peer, absent):
         return f"{peer} is missing: {figures.missing[row.guest, row.measure, peer]}"
     if peer in absent:
         return f"{peer} is missing: built without {absent[peer]}"
-    if peer == "sluice_trusted":
-        return "not built yet"
     return "not measured in this run"
 
 

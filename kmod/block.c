@@ -487,6 +487,9 @@ static int view_attach(struct view *view, struct sluice_block_open *open,
 	resource = sluice_resource_find(view->space, &view->key);
 	if (resource && resource->block && open->flags & SLUICE_OPEN_EXCL)
 		return -EEXIST;
+	/* Its pages follow grants, and those who have it by a word have none. */
+	if (resource && resource->word)
+		return -EBUSY;
 	if (!resource || !resource->block) {
 		if (!new->block)
 			return -ENOENT;

@@ -51,6 +51,7 @@ struct sluice_call {
 		struct sluice_block_open block;
 		struct sluice_block_size block_size;
 		struct sluice_block_free block_free;
+		struct sluice_word_open word;
 	} arg;
 };
 

@@ -18,6 +18,7 @@
 #include "holder.h"
 #include "lockspace.h"
 #include "request.h"
+#include "word.h"
 
 #define BLOCKERS_MAX	16	/* that are told of one want */
 
@@ -153,6 +154,7 @@ static int space_resources(struct sluice_dump *dump,
 	for (resource = resource_first(dump, space); resource && !ret;
 	     resource = resource_next(resource)) {
 		resource_enter(dump, resource);
+		sluice_word_look(resource);
 		if (!sluice_dump_asks(dump, SLUICE_DUMP_FILTER(RESOURCE)) ||
 		    resource->number == dump->resource)
 			ret = tell(dump, resource, &budget);
@@ -160,6 +162,8 @@ static int space_resources(struct sluice_dump *dump,
 		if (!ret && !budget--)
 			ret = -EAGAIN;
 	}
+	/* To see what a word says changes nothing. */
+	dump->cursor.changes = space->changes;
 	sluice_domain_unlock(domain);
 	return ret;
 }

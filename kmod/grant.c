@@ -23,12 +23,20 @@
 #include "lockspace.h"
 #include "quota.h"
 #include "resource.h"
+#include "word.h"
 
 #define GRANT_START(grant)	((grant)->start)
 #define GRANT_LAST(grant)	((grant)->last)
 
 INTERVAL_TREE_DEFINE(struct sluice_grant, rb, u64, subtree_last, GRANT_START,
 		     GRANT_LAST, static, grants)
+
+static void grant_init(struct sluice_grant *grant)
+{
+	RB_CLEAR_NODE(&grant->held);
+	INIT_LIST_HEAD(&grant->news);
+	INIT_LIST_HEAD(&grant->leased);
+}
 
 struct sluice_grant *sluice_grant_new(struct sluice_user *user)
 {
@@ -43,16 +51,27 @@ struct sluice_grant *sluice_grant_new(struct sluice_user *user)
 		return ERR_PTR(-ENOMEM);
 	}
 	grant->user = sluice_user_hold(user);
-	RB_CLEAR_NODE(&grant->held);
-	INIT_LIST_HEAD(&grant->news);
-	INIT_LIST_HEAD(&grant->leased);
+	grant_init(grant);
 	return grant;
+}
+
+void sluice_grant_reset(struct sluice_grant *grant)
+{
+	struct sluice_grant kept = *grant;
+
+	memset(grant, 0, sizeof(*grant));
+	grant->user = kept.user;
+	grant->stands_in = kept.stands_in;
+	kfree(kept.revoked);
+	grant_init(grant);
 }
 
 void sluice_grant_free(struct sluice_grant *grant)
 {
 	if (IS_ERR_OR_NULL(grant))
 		return;
+	if (grant->stands_in)
+		return sluice_word_keep(grant);
 	kfree(grant->revoked);
 	sluice_uncharge(grant->user, SLUICE_RES_LOCKS, 1);
 	sluice_user_put(grant->user);

@@ -56,6 +56,7 @@ struct sluice_revoked {
  * @backed: SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK: what goes with it
  * @fresh: beside what the holder had there, until the caller knows of it
  * @lost: of a mark: declared unrecoverable
+ * @stands_in: it belongs to the resource's word, see word.c
  */
 struct sluice_grant {
 	struct rb_node rb;
@@ -79,6 +80,7 @@ struct sluice_grant {
 	u8 backed;
 	bool fresh;
 	bool lost;
+	bool stands_in;
 };
 
 static inline bool sluice_ranges_overlap(u64 start, u64 last, u64 start2,
@@ -95,6 +97,9 @@ static inline bool sluice_ranges_overlap(u64 start, u64 last, u64 start2,
  */
 struct sluice_grant *sluice_grant_new(struct sluice_user *user);
 void sluice_grant_free(struct sluice_grant *grant);
+
+/* Nobody's, and of nothing, but for who is charged for it. */
+void sluice_grant_reset(struct sluice_grant *grant);
 
 /* Let others see a grant whose range, mode and holder are set. */
 void sluice_grant_publish(struct sluice_grant *grant);

@@ -21,10 +21,21 @@
 #include "lockspace.h"
 #include "request.h"
 #include "resource.h"
+#include "word.h"
+
+static struct sluice_resource *resource_seen(struct sluice_lockspace *space,
+					     const struct sluice_key *key)
+{
+	struct sluice_resource *resource = sluice_resource_find(space, key);
+
+	if (resource)
+		sluice_word_look(resource);
+	return resource;
+}
 
 static struct sluice_resource *want_resource(struct sluice_want *want)
 {
-	return sluice_resource_find(want->space, &want->key);
+	return resource_seen(want->space, &want->key);
 }
 
 static bool want_held(struct sluice_want *want, bool (*fits)(u8 mode))
@@ -338,7 +349,7 @@ long sluice_held_value(struct sluice_call *call)
 		return PTR_ERR(space);
 	sluice_domain_join(holder->domain, space->domain);
 	domain = sluice_domain_lock(holder->domain);
-	ret = value_do(holder, value, sluice_resource_find(space, &key));
+	ret = value_do(holder, value, resource_seen(space, &key));
 	sluice_domain_unlock(domain);
 	sluice_lockspace_put(space);
 	return ret;

@@ -39,6 +39,7 @@
 #include "quota.h"
 #include "resource.h"
 #include "trace.h"
+#include "word.h"
 
 /* Grants that are let go of while the lock is held once. */
 #define LEAVE_BATCH	256
@@ -221,6 +222,7 @@ struct sluice_holder *sluice_holder_new(void)
 	INIT_LIST_HEAD(&holder->notices);
 	INIT_LIST_HEAD(&holder->revoked);
 	INIT_LIST_HEAD(&holder->leased);
+	INIT_LIST_HEAD(&holder->parties);
 	INIT_DELAYED_WORK(&holder->alarm, holder_alarm);
 	init_waitqueue_head(&holder->wait);
 	sluice_registry_add(current->nsproxy->net_ns, &holder->entry,
@@ -254,6 +256,7 @@ static bool holder_leave_some(struct sluice_holder *holder, bool died)
 
 void sluice_holder_leave(struct sluice_holder *holder, bool died)
 {
+	sluice_words_gather(holder);
 	while (holder_leave_some(holder, died))
 		cond_resched();
 	mutex_lock(&holder->backing_lock);
@@ -374,6 +377,7 @@ static const struct sluice_ioctl holder_ioctls[] = {
 	{ SLUICE_IOC_RECOVER, sluice_held_recover },
 	{ SLUICE_IOC_VALUE, sluice_held_value },
 	{ SLUICE_IOC_BLOCK, sluice_block_open },
+	{ SLUICE_IOC_WORD, sluice_word_open },
 };
 
 static long holder_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -51,6 +51,8 @@ struct sluice_user;
  * @notice_numbers: the last one given
  * @revoked: grants that were taken back, to be told
  * @leased: grants with a lease
+ * @parties: lockspaces whose words it may write, see word.c
+ * @party_numbers: the last one given
  * @alarm: when the next lease runs out, or the deadline of @request does
  * @news: SLUICE_NEWS_*; read without the lock
  * @wait: whoever waits for @request or @news
@@ -78,6 +80,8 @@ struct sluice_holder {
 	u64 notice_numbers;
 	struct list_head revoked;
 	struct list_head leased;
+	struct list_head parties;
+	u64 party_numbers;
 	struct delayed_work alarm;
 	u32 news;
 	wait_queue_head_t wait;

@@ -20,6 +20,7 @@
 #include "lockspace.h"
 #include "request.h"
 #include "resource.h"
+#include "word.h"
 
 /* So much is copied while the lock is held. */
 #define ENTRIES_MAX	1024U
@@ -152,6 +153,7 @@ static void list_space(struct listing *listing, struct sluice_lockspace *space,
 		listing->skip = resource->number == locks->after ? locks->skip :
 								   0;
 		listing->index = 0;
+		sluice_word_look(resource);
 		list_resource(listing, resource);
 		if (listing->written == listing->room) {
 			locks->after = resource->number;

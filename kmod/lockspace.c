@@ -21,6 +21,7 @@
 #include "inspect.h"
 #include "lockspace.h"
 #include "resource.h"
+#include "word.h"
 
 static const struct file_operations lockspace_fops;
 
@@ -32,6 +33,7 @@ static void lockspace_free(struct kref *ref)
 	sluice_registry_remove(&space->object.entry);
 	sluice_deadlocks_forget(space);
 	sluice_resources_exit(space);
+	sluice_words_exit(space);
 	sluice_domain_put(space->domain);
 	sluice_object_exit(&space->object);
 	kfree(space);
@@ -65,7 +67,12 @@ sluice_lockspace_new(const struct sluice_open *open,
 	ret = sluice_object_init(&space->object, &sluice_lockspace_type, open);
 	if (ret)
 		goto exit_resources;
+	ret = sluice_words_init(space);
+	if (ret)
+		goto exit_object;
 	return space;
+exit_object:
+	sluice_object_exit(&space->object);
 exit_resources:
 	sluice_resources_exit(space);
 put_domain:
@@ -98,6 +105,7 @@ static void lockspace_unused(struct sluice_object *object)
 	struct sluice_domain *domain = sluice_domain_lock(space->domain);
 
 	space->closed = true;
+	sluice_words_close(space);
 	sluice_resources_forget(space);
 	sluice_domain_unlock(domain);
 	sluice_lockspace_put(space);
@@ -150,18 +158,30 @@ static const struct file_operations lockspace_fops = {
 	.release = sluice_object_release,
 	.unlocked_ioctl = lockspace_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = sluice_words_mmap,
 	.llseek = noop_llseek,
 };
+
+static int words_check(struct sluice_lockspace_config *config)
+{
+	if (config->flags & ~SLUICE_LOCKSPACE_TRUSTED ||
+	    config->words > SLUICE_WORDS_MAX)
+		return -EINVAL;
+	if (!(config->flags & SLUICE_LOCKSPACE_TRUSTED))
+		return config->words ? -EINVAL : 0;
+	config->words = config->words ?: SLUICE_WORDS_DEFAULT;
+	return 0;
+}
 
 static int lockspace_check(struct sluice_call *call)
 {
 	struct sluice_lockspace_config *config = &call->arg.lockspace.config;
 
 	config->victim = config->victim ?: SLUICE_VICTIM_REQUESTER;
-	if (config->victim > SLUICE_VICTIM_PRIORITY || config->flags ||
-	    memchr_inv(config->resv, 0, sizeof(config->resv)))
+	if (config->victim > SLUICE_VICTIM_PRIORITY || config->resv ||
+	    memchr_inv(config->resv2, 0, sizeof(config->resv2)))
 		return -EINVAL;
-	return 0;
+	return words_check(config);
 }
 
 static struct sluice_object *lockspace_make(const struct sluice_call *call)

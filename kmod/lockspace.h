@@ -11,6 +11,7 @@
 #include "object.h"
 
 struct sluice_domain;
+struct sluice_words;
 
 /**
  * struct sluice_lockspace - a set of resources
@@ -35,6 +36,7 @@ struct sluice_domain;
  * @deadlocks: the last ones, see deadlock.c
  * @deadlocks_kept: of them
  * @deadlock_numbers: the last one given
+ * @words: see word.c, or NULL
  */
 struct sluice_lockspace {
 	struct kref ref;
@@ -57,6 +59,7 @@ struct sluice_lockspace {
 	struct list_head deadlocks;
 	u32 deadlocks_kept;
 	u64 deadlock_numbers;
+	struct sluice_words *words;
 };
 
 extern const struct sluice_object_type sluice_lockspace_type;

@@ -25,7 +25,8 @@ static long device_info(struct sluice_call *call)
 		.abi_major = SLUICE_ABI_MAJOR,
 		.abi_minor = SLUICE_ABI_MINOR,
 		.features = SLUICE_FEATURE_LOCKS | SLUICE_FEATURE_BACKED |
-			    SLUICE_FEATURE_BLOCKS | SLUICE_FEATURE_FEEDS,
+			    SLUICE_FEATURE_BLOCKS | SLUICE_FEATURE_FEEDS |
+			    SLUICE_FEATURE_TRUSTED,
 		.slots_max = sluice_slots_max(),
 		.publishers_max = sluice_publishers_max(),
 		.subscribers_max = sluice_subscribers_max(),

@@ -35,6 +35,7 @@
 #include "lockspace.h"
 #include "request.h"
 #include "trace.h"
+#include "word.h"
 
 #define PASSED_MAX	64
 
@@ -213,6 +214,7 @@ static int request_queue(struct sluice_request *request)
 		if (IS_ERR(resource))
 			return PTR_ERR(resource);
 		want->resource = resource;
+		sluice_word_take(resource);
 		want_enqueue(want);
 	}
 	return 0;

@@ -25,6 +25,7 @@
 #include "lockspace.h"
 #include "quota.h"
 #include "resource.h"
+#include "word.h"
 
 #define MARKS_MAX	256
 
@@ -86,6 +87,10 @@ void sluice_resource_free(struct sluice_resource *resource)
 	if (IS_ERR_OR_NULL(resource))
 		return;
 	resource_unpin(resource);
+	if (resource->stand_in) {
+		resource->stand_in->stands_in = false;
+		sluice_grant_free(resource->stand_in);
+	}
 	sluice_uncharge(resource->user, SLUICE_RES_RESOURCES, 1);
 	sluice_user_put(resource->user);
 	kfree(resource);
@@ -155,6 +160,12 @@ static void marks_forget(struct sluice_resource *resource)
 	resource->died_count = 0;
 }
 
+static void resource_keep(struct sluice_resource *resource)
+{
+	resource_unpin(resource);
+	sluice_word_yield(resource);
+}
+
 void sluice_resource_settle(struct sluice_resource *resource)
 {
 	sluice_domain_assert(resource->space->domain);
@@ -164,8 +175,8 @@ void sluice_resource_settle(struct sluice_resource *resource)
 	if (resource->space->closed)
 		marks_forget(resource);
 	else if (!list_empty(&resource->died) || resource->has_value ||
-		 resource->block)
-		return resource_unpin(resource);
+		 resource->block || resource->word)
+		return resource_keep(resource);
 	resource_remove(resource);
 }
 

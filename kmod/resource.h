@@ -14,6 +14,7 @@ struct sluice_block;
 struct sluice_grant;
 struct sluice_lockspace;
 struct sluice_user;
+struct sluice_word;
 
 /**
  * struct sluice_key - what tells a resource from the others of its lockspace
@@ -49,6 +50,8 @@ struct sluice_key {
  * @value: the value block
  * @has_value: it is not zero
  * @block: the memory behind it, or NULL
+ * @word: its lock word, see word.c, or NULL
+ * @stand_in: a grant for whoever has it by its word, unless it is in use
  * @dirty: on a list of resources whose waiters may go on now
  */
 struct sluice_resource {
@@ -72,6 +75,8 @@ struct sluice_resource {
 	u8 value[SLUICE_VALUE_SIZE];
 	bool has_value;
 	struct sluice_block *block;
+	struct sluice_word *word;
+	struct sluice_grant *stand_in;
 	struct list_head dirty;
 };
 

@@ -7,6 +7,8 @@
 
 #include "alive.h"
 #include "holder.h"
+#include "lockspace.h"
+#include "words.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
@@ -109,9 +111,36 @@ static int item_consistent(struct sluice_item item)
 				     SLUICE_RECOVER_CONSISTENT);
 }
 
+/* Without a call, if it can be had so. */
+static bool word_lock(const struct sluice_lockspace *lockspace,
+		      const char *name)
+{
+	struct sluice_holder *holder;
+	uint64_t *word;
+
+	if (sluice_thread_holder(&holder))
+		return false;
+	word = sl_word(lockspace, holder, name);
+	return word && sl_word_lock(word, holder->id);
+}
+
+static bool word_unlock(const struct sluice_lockspace *lockspace,
+			const char *name)
+{
+	struct sluice_holder *holder;
+	uint64_t *word;
+
+	if (holder_find(&holder) || !holder)
+		return false;
+	word = sl_word(lockspace, holder, name);
+	return word && sl_word_unlock(word, holder->id);
+}
+
 int sluice_lock(const struct sluice_lockspace *lockspace, const char *name,
 		enum sluice_mode mode, int64_t deadline)
 {
+	if (lockspace->words && mode == SLUICE_EX && word_lock(lockspace, name))
+		return 0;
 	return item_lock(sluice_item_name(lockspace, name, mode), deadline);
 }
 
@@ -123,6 +152,8 @@ int sluice_trylock(const struct sluice_lockspace *lockspace, const char *name,
 
 int sluice_unlock(const struct sluice_lockspace *lockspace, const char *name)
 {
+	if (lockspace->words && word_unlock(lockspace, name))
+		return 0;
 	return item_unlock(sluice_item_name(lockspace, name, SLUICE_UNLOCKED));
 }
 

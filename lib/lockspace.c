@@ -8,28 +8,18 @@
 #include <sluice/sluice.h>
 
 #include "call.h"
+#include "lockspace.h"
+#include "words.h"
 
 #define LIST_ROOM	32	/* entries fetched at once */
 #define LOCKS_ROOM	256
 #define CYCLE_ROOM	64
 
-/**
- * struct sluice_lockspace - a lockspace that is open
- * @fd: of it
- * @created: by this very open
- * @config: as it was made
- */
-struct sluice_lockspace {
-	int fd;
-	bool created;
-	struct sluice_lockspace_config config;
-};
-
 static int lockspace_new(int fd, bool created,
 			 const struct sluice_lockspace_config *config,
 			 struct sluice_lockspace **out)
 {
-	struct sluice_lockspace *lockspace = malloc(sizeof(*lockspace));
+	struct sluice_lockspace *lockspace = calloc(1, sizeof(*lockspace));
 
 	if (!lockspace)
 		return -ENOMEM;
@@ -121,8 +111,18 @@ void sluice_lockspace_close(struct sluice_lockspace *lockspace)
 {
 	if (!lockspace)
 		return;
+	sl_words_free(lockspace->words);
 	close(lockspace->fd);
 	free(lockspace);
+}
+
+int sluice_lockspace_trust(struct sluice_lockspace *lockspace)
+{
+	if (!(lockspace->config.flags & SLUICE_LOCKSPACE_TRUSTED))
+		return -EOPNOTSUPP;
+	if (!lockspace->words)
+		lockspace->words = sl_words_new();
+	return lockspace->words ? 0 : -ENOMEM;
 }
 
 int sluice_lockspace_fd(const struct sluice_lockspace *lockspace)

@@ -200,7 +200,9 @@ static const struct extent extents[] = {
 	WHOLE(sluice_lockspace_config, 32),
 	FIELD(sluice_lockspace_config, victim, 0, 4),
 	FIELD(sluice_lockspace_config, flags, 4, 4),
-	FIELD(sluice_lockspace_config, resv, 8, 24),
+	FIELD(sluice_lockspace_config, words, 8, 4),
+	FIELD(sluice_lockspace_config, resv, 12, 4),
+	FIELD(sluice_lockspace_config, resv2, 16, 16),
 	WHOLE(sluice_lockspace_open, 128),
 	FIELD(sluice_lockspace_open, flags, 0, 4),
 	FIELD(sluice_lockspace_open, access, 4, 4),
@@ -356,6 +358,18 @@ static const struct extent extents[] = {
 	WHOLE(sluice_block_free, 16),
 	FIELD(sluice_block_free, start, 0, 8),
 	FIELD(sluice_block_free, end, 8, 8),
+	WHOLE(sluice_word, 64),
+	FIELD(sluice_word, owner, 0, 8),
+	FIELD(sluice_word, resv, 8, 56),
+	WHOLE(sluice_word_open, 104),
+	FIELD(sluice_word_open, lockspace, 0, 4),
+	FIELD(sluice_word_open, flags, 4, 4),
+	FIELD(sluice_word_open, offset, 8, 8),
+	FIELD(sluice_word_open, size, 16, 8),
+	FIELD(sluice_word_open, owner, 24, 8),
+	FIELD(sluice_word_open, key_len, 32, 4),
+	FIELD(sluice_word_open, resv, 36, 4),
+	FIELD(sluice_word_open, key, 40, 64),
 	WHOLE(sluice_slot, 64),
 	FIELD(sluice_slot, seq, 0, 8),
 	FIELD(sluice_slot, offset, 8, 8),
@@ -480,6 +494,7 @@ static const struct ioc iocs[] = {
 	IOC(RECOVER,	 0xc018b5e5, HOLDER),
 	IOC(VALUE,	 0xc098b5e6, HOLDER),
 	IOC(BLOCK,	 0xc060b5e7, HOLDER),
+	IOC(WORD,	 0xc068b5e8, HOLDER),
 	IOC(BLOCK_SIZE,	 0xc010b5f0, BLOCK),
 	IOC(BLOCK_FREE,	 0xc010b5f1, BLOCK),
 };
@@ -758,7 +773,8 @@ TEST(info)
 	EXPECT_EQ(SLUICE_ABI_MAJOR, info.abi_major);
 	EXPECT_EQ(SLUICE_ABI_MINOR, info.abi_minor);
 	EXPECT_EQ(SLUICE_FEATURE_LOCKS | SLUICE_FEATURE_BACKED |
-		  SLUICE_FEATURE_BLOCKS | SLUICE_FEATURE_FEEDS, info.features);
+		  SLUICE_FEATURE_BLOCKS | SLUICE_FEATURE_FEEDS |
+		  SLUICE_FEATURE_TRUSTED, info.features);
 	EXPECT_LE(64, info.publishers_max);
 	EXPECT_LE(64, info.subscribers_max);
 	EXPECT_LE(16, info.held_max);

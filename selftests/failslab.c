@@ -228,6 +228,22 @@ static int run_block(struct stage *s)
 	return s->fd = call(s->h2, SLUICE_IOC_BLOCK, &b);
 }
 
+/* A word stays with its lockspace, so each gets one of its own. */
+static int run_word(struct stage *s)
+{
+	struct sluice_word_open w = { };
+	int space = make_trusted(1), ret;
+
+	if (space < 0)
+		return space;
+	ret = word_full(s->h2, &w, space, "word");
+	if (ret)
+		close(space);
+	else
+		s->fd = space;
+	return ret;
+}
+
 static int run_channel(struct stage *s)
 {
 	return s->fd = make_channel("failslab", NULL);
@@ -303,6 +319,7 @@ static const struct call calls[] = {
 	{ "LOCKS", run_locks, undo_nothing },
 	{ "DEADLOCK", run_deadlock, undo_nothing },
 	{ "BLOCK", run_block, undo_fd },
+	{ "WORD", run_word, undo_fd },
 	{ "OPEN", run_channel, undo_fd },
 	{ "JOIN to publish", run_join_publisher, undo_fd },
 	{ "JOIN to subscribe", run_join_subscriber, undo_fd },

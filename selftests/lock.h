@@ -75,7 +75,8 @@ static inline int lockspace_full(struct sluice_lockspace_open *o,
 }
 
 /* Makes, or fails if @name exists; NULL makes an anonymous one. */
-static inline int make_lockspace(const char *name, __u32 victim)
+static inline int make_lockspace_as(const char *name,
+				    struct sluice_lockspace_config config)
 {
 	struct sluice_lockspace_open o = {
 		.flags = SLUICE_OPEN_CREATE | SLUICE_OPEN_EXCL,
@@ -83,10 +84,36 @@ static inline int make_lockspace(const char *name, __u32 victim)
 		.mode = 0600,
 		.uid = SLUICE_ID_DEFAULT,
 		.gid = SLUICE_ID_DEFAULT,
-		.config.victim = victim,
+		.config = config,
 	};
 
 	return lockspace_full(&o, name);
+}
+
+static inline int make_lockspace(const char *name, __u32 victim)
+{
+	struct sluice_lockspace_config config = { .victim = victim };
+
+	return make_lockspace_as(name, config);
+}
+
+/* With room for so many words. */
+static inline int make_trusted(__u32 words)
+{
+	struct sluice_lockspace_config config = {
+		.flags = SLUICE_LOCKSPACE_TRUSTED, .words = words,
+	};
+
+	return make_lockspace_as(NULL, config);
+}
+
+static inline int word_full(int h, struct sluice_word_open *w, int space,
+			    const char *key)
+{
+	w->lockspace = space;
+	w->key_len = strlen(key);
+	memcpy(w->key, key, w->key_len);
+	return call(h, SLUICE_IOC_WORD, w);
 }
 
 static inline int open_lockspace(const char *name, __u32 access)

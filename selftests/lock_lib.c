@@ -423,6 +423,163 @@ TEST(unrecoverable)
 	sluice_lockspace_close(space);
 }
 
+/* Trusted lockspaces. */
+
+static struct sluice_lockspace *trusted_new(uint32_t words)
+{
+	struct sluice_lockspace_options options = SLUICE_LOCKSPACE_OPTIONS_INIT;
+	struct sluice_lockspace *space;
+
+	options.config.flags = SLUICE_LOCKSPACE_TRUSTED;
+	options.config.words = words;
+	must(sluice_lockspace_open_anonymous(&options, &space));
+	must(sluice_lockspace_trust(space));
+	return space;
+}
+
+static int lock_often(struct job *job)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		must(sluice_lock(job->space, job->name, job->mode,
+				 job->deadline));
+		must(sluice_lock(job->space, job->name, job->mode,
+				 job->deadline));
+		must(sluice_unlock(job->space, job->name));
+	}
+	return 0;
+}
+
+TEST(only_what_was_made_so_is_trusted)
+{
+	struct sluice_lockspace *space = space_new();
+
+	EXPECT_EQ(-EOPNOTSUPP, sluice_lockspace_trust(space));
+	sluice_lockspace_close(space);
+	space = trusted_new(0);
+	EXPECT_EQ(0, sluice_lockspace_trust(space));
+	EXPECT_EQ(SLUICE_WORDS_DEFAULT, sluice_lockspace_config(space)->words);
+	sluice_lockspace_close(space);
+}
+
+/* The statistics are the kernel's: what it is not asked it does not count. */
+TEST(trusted_without_the_kernel)
+{
+	struct sluice_lockspace *space = trusted_new(0);
+	struct job job = {
+		.work = lock_often, .space = space, .name = "a",
+		.mode = SLUICE_EX, .deadline = SLUICE_NO_DEADLINE,
+	};
+
+	EXPECT_EQ(0, job_do(&job));
+	EXPECT_EQ(0, space_stat(space).granted);
+	job.mode = SLUICE_PW;
+	EXPECT_EQ(0, job_do(&job));
+	EXPECT_EQ(2000, space_stat(space).granted);
+	EXPECT_EQ(0, sluice_trylock(space, "a", SLUICE_EX));
+	EXPECT_EQ(0, sluice_trylock(space, "a", SLUICE_EX));
+	EXPECT_EQ(2000, space_stat(space).granted);
+	EXPECT_EQ(-EAGAIN, other_gets(space, "a", SLUICE_EX));
+	EXPECT_EQ(-EAGAIN, other_gets(space, "a", SLUICE_CR));
+	EXPECT_EQ(0, sluice_unlock(space, "a"));
+	EXPECT_EQ(0, sluice_unlock(space, "a"));
+	EXPECT_EQ(0, other_gets(space, "a", SLUICE_CR));
+	EXPECT_EQ(0, space_stat(space).grants);
+	sluice_lockspace_close(space);
+}
+
+TEST(trusted_beyond_its_words)
+{
+	struct sluice_lockspace *space = trusted_new(2);
+	char name[] = "0", longest[SLUICE_KEY_MAX + 2];
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		for (name[0] = '0'; name[0] < '6'; name[0]++) {
+			EXPECT_EQ(0, sluice_trylock(space, name, SLUICE_EX));
+			EXPECT_EQ(-EAGAIN, other_gets(space, name, SLUICE_EX));
+			EXPECT_EQ(0, sluice_unlock(space, name));
+			EXPECT_EQ(0, other_gets(space, name, SLUICE_EX));
+		}
+	}
+	EXPECT_EQ(2, space_stat(space).resources);
+	memset(longest, 'x', sizeof(longest));
+	longest[SLUICE_KEY_MAX + 1] = 0;
+	EXPECT_EQ(-EINVAL, sluice_trylock(space, longest, SLUICE_EX));
+	EXPECT_EQ(-EINVAL, sluice_trylock(space, "", SLUICE_EX));
+	longest[SLUICE_KEY_MAX] = 0;
+	EXPECT_EQ(0, sluice_trylock(space, longest, SLUICE_EX));
+	EXPECT_EQ(-EAGAIN, other_gets(space, longest, SLUICE_PR));
+	sluice_lockspace_close(space);
+}
+
+/* A thread that ends, and one that goes on in many lockspaces. */
+TEST(trusted_thread_ends)
+{
+	struct sluice_lockspace *space[8];
+	struct job job = {
+		.work = lock_and_end, .name = "a", .mode = SLUICE_EX,
+	};
+	int i, round;
+
+	for (i = 0; i < ARRAY(space); i++) {
+		job.space = space[i] = trusted_new(4);
+		EXPECT_EQ(0, job_do(&job));
+		EXPECT_EQ(SLUICE_OWNER_DIED,
+			  sluice_lock(space[i], "a", SLUICE_EX,
+				      in_ms(PATIENCE_MS)));
+		EXPECT_EQ(0, sluice_consistent(space[i], "a"));
+		EXPECT_EQ(0, sluice_unlock(space[i], "a"));
+	}
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < ARRAY(space); i++)
+			EXPECT_EQ(0, sluice_trylock(space[i], round & 1 ? "b" :
+						    "a", SLUICE_EX));
+	for (i = 0; i < ARRAY(space); i++) {
+		EXPECT_EQ(1, space_stat(space[i]).granted);
+		sluice_lockspace_close(space[i]);
+	}
+}
+
+/* Words of a lockspace that was closed are not taken for those of another. */
+TEST(trusted_one_after_the_other)
+{
+	struct sluice_lockspace *space;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		space = trusted_new(1);
+		ASSERT_EQ(0, sluice_trylock(space, "a", SLUICE_EX));
+		ASSERT_EQ(-EAGAIN, other_gets(space, "a", SLUICE_EX));
+		if (i & 1)
+			ASSERT_EQ(0, sluice_unlock(space, "a"));
+		sluice_lockspace_close(space);
+	}
+}
+
+TEST(trusted_child)
+{
+	struct sluice_lockspace *space = trusted_new(0);
+	pid_t pid;
+
+	ASSERT_EQ(0, sluice_trylock(space, "a", SLUICE_EX));
+	pid = child();
+	if (!pid) {
+		must(sluice_unlock(space, "a"));
+		check(sluice_trylock(space, "a", SLUICE_EX) == -EAGAIN);
+		must(sluice_trylock(space, "b", SLUICE_EX));
+		must(sluice_unlock(space, "b"));
+		must(sluice_trylock(space, "c", SLUICE_EX));
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(SLUICE_OWNER_DIED, sluice_trylock(space, "c", SLUICE_EX));
+	EXPECT_EQ(0, sluice_unlock(space, "a"));
+	EXPECT_EQ(0, other_gets(space, "a", SLUICE_EX));
+	sluice_lockspace_close(space);
+}
+
 /* fork() */
 
 static void all_refuse(struct sluice_holder *holder,

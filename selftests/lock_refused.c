@@ -77,10 +77,12 @@ TEST_F(refused, lockspace)
 	SPACE_REFUSED(EINVAL, x.name[0] = 0);
 	SPACE_REFUSED(EINVAL, x.flags = 0, x.name_len = 0);
 	SPACE_REFUSED(ENOENT, x.flags = 0);
-	SPACE_REFUSED(EINVAL, x.config.flags = 1);
+	SPACE_REFUSED(EINVAL, x.config.flags = ~SLUICE_LOCKSPACE_TRUSTED);
+	SPACE_REFUSED(EINVAL, x.config.words = 1);
+	SPACE_REFUSED(EINVAL, x.config.resv = 1);
 	SPACE_REFUSED(EINVAL, x.config.victim = SLUICE_VICTIM_PRIORITY + 1);
-	for (i = 0; i < ARRAY(good_lockspace().config.resv); i++)
-		SPACE_REFUSED(EINVAL, x.config.resv[i] = 1);
+	for (i = 0; i < ARRAY(good_lockspace().config.resv2); i++)
+		SPACE_REFUSED(EINVAL, x.config.resv2[i] = 1);
 	fd = make_lockspace("refused", 0);
 	ASSERT_LE(0, fd);
 	SPACE_REFUSED(EEXIST);

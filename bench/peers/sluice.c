@@ -253,3 +253,48 @@ static struct bench_lock strict = {
 	.close = close_lock,
 };
 BENCH_LOCK(strict);
+
+static void *open_trusted(void)
+{
+	struct sluice_lockspace_options options = SLUICE_LOCKSPACE_OPTIONS_INIT;
+	struct own *own = calloc(1, sizeof(*own));
+
+	options.config.flags = SLUICE_LOCKSPACE_TRUSTED;
+	bench_try(sluice_lockspace_open_anonymous(&options, &own->lockspace));
+	bench_try(sluice_lockspace_trust(own->lockspace));
+	return own;
+}
+
+/* The holder is the thread's own. */
+static void join_trusted(void *data)
+{
+	(void)data;
+}
+
+static void lock_trusted(void *data)
+{
+	struct own *own = data;
+
+	bench_try(sluice_lock(own->lockspace, "bench", SLUICE_EX,
+			      SLUICE_NO_DEADLINE));
+}
+
+static void unlock_trusted(void *data)
+{
+	struct own *own = data;
+
+	bench_try(sluice_unlock(own->lockspace, "bench"));
+}
+
+static struct bench_lock trusted = {
+	.name = "sluice_trusted",
+	.title = "Sluice lockspace, trusted: by a word that is shared",
+	.can = LOCK_WAITS,
+	.missing = missing,
+	.open = open_trusted,
+	.join = join_trusted,
+	.lock = lock_trusted,
+	.unlock = unlock_trusted,
+	.close = close_lock,
+};
+BENCH_LOCK(trusted);

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 #define SLUICE_ABI_MAJOR	1
-#define SLUICE_ABI_MINOR	2
+#define SLUICE_ABI_MINOR	3
 
 #define SLUICE_NAME_MAX		64	/* bytes, not terminated */
 #define SLUICE_SEGMENTS_MAX	16	/* of one publisher's pool */
@@ -34,6 +34,7 @@
 #define SLUICE_FEATURE_BACKED	0x2	/* SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK */
 #define SLUICE_FEATURE_BLOCKS	0x4	/* SLUICE_IOC_BLOCK */
 #define SLUICE_FEATURE_FEEDS	0x8	/* SLUICE_IOC_FEED */
+#define SLUICE_FEATURE_TRUSTED	0x10	/* SLUICE_LOCKSPACE_TRUSTED, SLUICE_IOC_WORD */
 
 enum sluice_pattern {
 	SLUICE_BROADCAST	= 1,	/* every message to every subscriber */
@@ -631,17 +632,31 @@ enum sluice_victim {
 	SLUICE_VICTIM_PRIORITY	= 3,	/* whose request has the lowest */
 };
 
+/*
+ * Who may take exclusively may also write memory that tells who has what: each
+ * of them can make any other lose what it has, or keep what it let go.
+ */
+#define SLUICE_LOCKSPACE_TRUSTED	0x1	/* SLUICE_IOC_WORD */
+
+#define SLUICE_WORDS_DEFAULT	1024
+#define SLUICE_WORDS_MAX	16384
+
 /**
  * struct sluice_lockspace_config - what is fixed when a lockspace is made
  * @victim: enum sluice_victim; 0 takes SLUICE_VICTIM_REQUESTER. Of a cycle
  *	over several lockspaces, that of the resource whose request closed it
- * @flags: 0
+ * @flags: SLUICE_LOCKSPACE_*
+ * @words: SLUICE_LOCKSPACE_TRUSTED: resources that may have one; 0 takes
+ *	SLUICE_WORDS_DEFAULT
  * @resv: zero
+ * @resv2: zero
  */
 struct sluice_lockspace_config {
 	__u32 victim;
 	__u32 flags;
-	__aligned_u64 resv[3];
+	__u32 words;
+	__u32 resv;
+	__aligned_u64 resv2[2];
 };
 
 /**
@@ -905,7 +920,8 @@ struct sluice_value {
  * as far as this holder has the bytes: all of a page for reading in any mode
  * but NL, for writing in CW, PW or EX; anything else is SIGBUS, also by a
  * system call (EFAULT). Letting go takes the pages out of the mapping. To make
- * or write one takes SLUICE_WRITE. It lives as long as its lockspace.
+ * or write one takes SLUICE_WRITE. It lives as long as its lockspace. EBUSY if
+ * the resource has a word.
  */
 struct sluice_block_open {
 	__s32 lockspace;
@@ -939,6 +955,54 @@ struct sluice_block_size {
 struct sluice_block_free {
 	__aligned_u64 start;
 	__aligned_u64 end;
+};
+
+#define SLUICE_WORD_FREE	0
+#define SLUICE_WORD_KERNEL	(~0ULL)
+
+/**
+ * struct sluice_word - who has a resource, as it is mapped
+ * @owner: SLUICE_WORD_FREE; a holder's own, who has all of it SLUICE_EX; or
+ *	SLUICE_WORD_KERNEL: SLUICE_IOC_LOCK and SLUICE_IOC_UNLOCK tell
+ * @resv: zero; a cache line for each
+ *
+ * To take it, exchange FREE for one's own, acquire; to let it go, one's own for
+ * FREE, release. What was there is compared with in the same atomic step; if it
+ * was anything else, nothing is written, and the kernel is asked.
+ */
+struct sluice_word {
+	__aligned_u64 owner;
+	__aligned_u64 resv[7];
+};
+
+/**
+ * struct sluice_word_open - where the word of a resource is (SLUICE_IOC_WORD)
+ * @lockspace: descriptor of one that is SLUICE_LOCKSPACE_TRUSTED, with
+ *	SLUICE_WRITE
+ * @flags: 0
+ * @offset: out: bytes from the beginning of the mapping to struct sluice_word
+ * @size: out: bytes to map of @lockspace, MAP_SHARED, at offset 0
+ * @owner: out: what this holder writes, its id
+ * @key_len: bytes of @key
+ * @resv: zero
+ * @key: of a SLUICE_KIND_NAME
+ *
+ * Made if there is none yet, and stays as long as the lockspace. ENOSPC if there
+ * are as many as there may be, EBUSY if the resource has a block: such a
+ * resource is had by SLUICE_IOC_LOCK alone. What a holder has by words, it lets
+ * go of with everything else: by SLUICE_UNLOCK_ALL, or by its death, which
+ * whoever has it next is told. Only a holder that has called this for any
+ * resource of a lockspace may write there.
+ */
+struct sluice_word_open {
+	__s32 lockspace;
+	__u32 flags;
+	__aligned_u64 offset;
+	__aligned_u64 size;
+	__aligned_u64 owner;
+	__u32 key_len;
+	__u32 resv;
+	__u8 key[SLUICE_KEY_MAX];
 };
 
 enum sluice_lock_event_type {
@@ -1180,6 +1244,7 @@ struct sluice_deadlock {
 #define SLUICE_IOC_RECOVER	_IOWR(0xB5, 0xE5, struct sluice_items)
 #define SLUICE_IOC_VALUE	_IOWR(0xB5, 0xE6, struct sluice_value)
 #define SLUICE_IOC_BLOCK	_IOWR(0xB5, 0xE7, struct sluice_block_open)
+#define SLUICE_IOC_WORD		_IOWR(0xB5, 0xE8, struct sluice_word_open)
 /*
  * On a block.
  */

@@ -79,7 +79,8 @@ struct sluice_lockspace;
  * @uid: owner if it is made; SLUICE_ID_DEFAULT: the effective user
  * @gid: group if it is made; SLUICE_ID_DEFAULT: the effective group
  * @resv: zero
- * @config: whom a deadlock hits if it is made; zeros take the defaults
+ * @config: whom a deadlock hits if it is made, and whether it can be trusted,
+ *	see sluice_lockspace_trust(); zeros take the defaults
  */
 struct sluice_lockspace_options {
 	size_t size;
@@ -190,6 +191,28 @@ sluice_lockspace_config(const struct sluice_lockspace *lockspace);
  */
 int sluice_lockspace_restrict(const struct sluice_lockspace *lockspace,
 			      unsigned int access);
+
+/**
+ * sluice_lockspace_trust() - lock without system calls
+ * @lockspace: made with SLUICE_LOCKSPACE_TRUSTED in @flags of its configuration
+ *
+ * From now on sluice_lock() of a whole name in mode SLUICE_EX, and its
+ * sluice_unlock(), do without the kernel as long as nobody else has or wants
+ * the name. Everything else is as before, also for others that do not call
+ * this: all that holders of the lockspace want keeps each other out.
+ *
+ * The price is trust. All who may take exclusively in this lockspace can then
+ * write the memory that tells who has what, by mistake or on purpose, and so
+ * make anybody lose a lock of this lockspace, or never get it. They can do
+ * nothing else by it; a process that dies, at whatever moment, leaves no trace
+ * but SLUICE_OWNER_DIED.
+ *
+ * What is taken so has no token, and does not count in the statistics. To be
+ * called before other threads use @lockspace.
+ *
+ * Return: 0; -EOPNOTSUPP: it was not made so; -ENOMEM.
+ */
+int sluice_lockspace_trust(struct sluice_lockspace *lockspace);
 
 /**
  * sluice_lockspace_stat() - the lockspace as it is now
