@@ -157,7 +157,7 @@ bench: packages				## Sluice and others side by side; T=regex some measures; QUI
 
 # --- using it in a guest ---------------------------------------------------------
 
-.PHONY: guest shell demo
+.PHONY: guest shell demo film
 guest: packages				## RUN='command' [FILES='a b'] [OUT=dir] [DISK=file] [SCRATCH=size] [MEM=MB] in a fresh guest
 	@$(MAKE) --no-print-directory tools >&2
 	@$(QEMU)/guest.sh run
@@ -169,3 +169,7 @@ shell: packages				## a shell in a guest with the module loaded
 demo: packages				## data moving without a copy, and what other ways cost
 	@$(MAKE) --no-print-directory tools
 	@tools/demo.sh
+
+film: packages				## record the demo: doc/demo.svg, which the README shows
+	@$(QEMU)/packages.sh film
+	@tools/film/film.sh

@@ -43,6 +43,30 @@ nobody_links() {
 	python3 "$TOP/doc/manual/links.py" "$WORK/manual" | grep -qx "alone.html: nothing links to it"
 }
 
+film_in_order() {
+	python3 -c 'import sys, xml.dom.minidom as dom; dom.parse(sys.argv[1])' "$TOP/doc/demo.svg" || return
+	(($(stat -c %s "$TOP/doc/demo.svg") < 200000)) || { echo "too large"; return 1; }
+	# What is not hidden at first is what stays.
+	grep -v 'visibility="hidden"' "$TOP/doc/demo.svg" | grep -q "DEMO PASSED"
+}
+
+# Progress is thinned, pauses are cut, and the last states stay.
+film_of_little() {
+	{
+		echo '{"version": 2, "width": 40, "height": 5}'
+		local at
+		for at in $(seq 100); do
+			printf '[%d.5, "o", "\\r%d %%"]\n' "$at" "$at"
+		done
+		printf '%s\n' '[900, "o", "\r\n\u001b[31m<done>\u001b[0m\r\n"]'
+	} >"$WORK/cast"
+	/usr/bin/python3 "$TOP/tools/film/render.py" "$WORK/cast" "make it" "$WORK/svg" || return
+	(($(grep -c ' %</text>' "$WORK/svg") <= 9)) &&
+		grep -v 'visibility="hidden"' "$WORK/svg" | grep -q '>100 %<' &&
+		grep -v 'visibility="hidden"' "$WORK/svg" | grep -q 'fill="#ff7b72">&lt;done&gt;<' &&
+		grep -q 'dur="[89]\.' "$WORK/svg"
+}
+
 ok "the manual: every link leads somewhere" built
 ok "every manual page and every text is in it" has_all
 ok "a link to a page that is not there is seen" \
@@ -52,4 +76,10 @@ ok "a link to an anchor that is not there is seen" \
 ok "an id that is there twice is seen" links_are_wrong "is there twice" 's/ id="[^"]*"/ id="same"/g'
 ok "a page that nobody links to is seen" nobody_links
 
+ok "the film of the demo is XML, small, and ends well" film_in_order
+if /usr/bin/python3 -c 'import pyte' 2>/dev/null; then
+	ok "a film is drawn from what a terminal has shown" film_of_little
+else
+	skip "a film is drawn from what a terminal has shown" "no python3-pyte"
+fi
 conclude
