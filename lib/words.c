@@ -171,7 +171,12 @@ static uint64_t *word_ask(const struct sluice_lockspace *space,
 	uint64_t *word = NULL;
 	int err;
 
-	pthread_mutex_lock(&words->lock);
+	/*
+	 * The thread that has it may have stayed behind in a parent, for ever:
+	 * then it is locked through the kernel.
+	 */
+	if (pthread_mutex_trylock(&words->lock))
+		return NULL;
 	err = word_open(space, holder, bytes, &word);
 	if ((!err || is_final(err)) && !name_find(words, bytes))
 		name_add(words, bytes, word);
