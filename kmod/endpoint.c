@@ -163,12 +163,14 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 		ep->had_peer = channel->publisher_count || channel->left_count;
 		channel->subscriber_count++;
 		channel->last_subscriber = ep->generation;
-		sluice_subscriber_note_heads(sluice_subscriber(ep));
 	}
 	sluice_table_write(ep);
 	sluice_table_set(channel, ep->role, index,
 			       sluice_endpoint_get(ep));
 	sluice_table_changed(channel);
+	/* After F6: what a publisher who misses this change may reuse is before. */
+	if (ep->role == SLUICE_SUBSCRIBER)
+		sluice_subscriber_note_heads(sluice_subscriber(ep));
 	trace_sluice_join(ep);
 	sluice_notify_endpoint(ep, SLUICE_NL_EVENT_JOINED);
 	mutex_unlock(&channel->lock);

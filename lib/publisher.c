@@ -286,14 +286,12 @@ static int loan_wait(struct sluice_publisher *publisher, size_t length,
 	}
 }
 
-int sluice_publisher_loan(struct sluice_publisher *publisher, size_t length,
-			  struct sluice_loan *loan, int64_t deadline)
+/* When nothing could simply be used again. */
+static int loan_any(struct sluice_publisher *publisher, size_t length,
+		    struct sluice_loan *loan, int64_t deadline)
 {
-	int err;
+	int err = sl_writer_loan(&publisher->writer, length, loan);
 
-	if (!sl_endpoint_alive(&publisher->endpoint))
-		return -ECHILD;
-	err = sl_writer_loan(&publisher->writer, length, loan);
 	if (err != -EAGAIN)
 		return err;
 	sl_writer_evict_claimant(&publisher->writer);
@@ -304,28 +302,54 @@ int sluice_publisher_loan(struct sluice_publisher *publisher, size_t length,
 	return loan_wait(publisher, length, loan, deadline);
 }
 
+int sluice_publisher_loan(struct sluice_publisher *publisher, size_t length,
+			  struct sluice_loan *loan, int64_t deadline)
+{
+	if (!sl_endpoint_alive(&publisher->endpoint))
+		return -ECHILD;
+	if (sl_writer_reuse(&publisher->writer, length, loan, 1))
+		return 0;
+	return loan_any(publisher, length, loan, deadline);
+}
+
 int sluice_publisher_try_loan(struct sluice_publisher *publisher,
 			      size_t length, struct sluice_loan *loan)
 {
 	return sluice_publisher_loan(publisher, length, loan, 0);
 }
 
-ssize_t sluice_publisher_loan_batch(struct sluice_publisher *publisher,
-				    size_t length, struct sluice_loan *loans,
-				    size_t count, int64_t deadline)
+/* @n are there already. */
+static ssize_t loan_more(struct sluice_publisher *publisher, size_t length,
+			 struct sluice_loan *loans, size_t n, size_t count,
+			 int64_t deadline)
 {
-	size_t n = 1;
 	int err;
 
-	if (!count)
-		return -EINVAL;
-	err = sluice_publisher_loan(publisher, length, &loans[0], deadline);
-	if (err)
-		return err;
+	if (!n) {
+		err = loan_any(publisher, length, &loans[n++], deadline);
+		if (err)
+			return err;
+	}
 	while (n < count &&
 	       !sl_writer_loan(&publisher->writer, length, &loans[n]))
 		n++;
 	return n;
+}
+
+ssize_t sluice_publisher_loan_batch(struct sluice_publisher *publisher,
+				    size_t length, struct sluice_loan *loans,
+				    size_t count, int64_t deadline)
+{
+	size_t n;
+
+	if (!count)
+		return -EINVAL;
+	if (!sl_endpoint_alive(&publisher->endpoint))
+		return -ECHILD;
+	n = sl_writer_reuse(&publisher->writer, length, loans, count);
+	if (sl_likely(n == count))
+		return n;
+	return loan_more(publisher, length, loans, n, count, deadline);
 }
 
 int sluice_publisher_discard(struct sluice_publisher *publisher,

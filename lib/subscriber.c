@@ -238,6 +238,17 @@ static ssize_t receive_wait(struct sluice_subscriber *subscriber,
 	return n == -EAGAIN ? err : n;
 }
 
+static ssize_t receive_later(struct sluice_subscriber *subscriber,
+			     struct sluice_message *messages, size_t count,
+			     int64_t deadline)
+{
+	ssize_t n = receive_spin(subscriber, messages, count, deadline);
+
+	if (n != -EAGAIN)
+		return n;
+	return receive_wait(subscriber, messages, count, deadline);
+}
+
 ssize_t sluice_subscriber_receive_batch(struct sluice_subscriber *subscriber,
 					struct sluice_message *messages,
 					size_t count, int64_t deadline)
@@ -249,12 +260,9 @@ ssize_t sluice_subscriber_receive_batch(struct sluice_subscriber *subscriber,
 	if (!sl_endpoint_alive(&subscriber->endpoint))
 		return -ECHILD;
 	n = sl_reader_receive(&subscriber->reader, messages, count);
-	if (n != -EAGAIN || deadline <= 0)
+	if (sl_likely(n != -EAGAIN) || deadline <= 0)
 		return n;
-	n = receive_spin(subscriber, messages, count, deadline);
-	if (n != -EAGAIN)
-		return n;
-	return receive_wait(subscriber, messages, count, deadline);
+	return receive_later(subscriber, messages, count, deadline);
 }
 
 int sluice_subscriber_receive(struct sluice_subscriber *subscriber,

@@ -16,6 +16,12 @@
 #define sl_store_relaxed(p, v)	__atomic_store_n(p, v, __ATOMIC_RELAXED)
 #define sl_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 
+/* What a busy endpoint nearly always finds. */
+#define sl_likely(x)		__builtin_expect(!!(x), 1)
+#define sl_unlikely(x)		__builtin_expect(!!(x), 0)
+/* A function that a busy endpoint does not call, and that is not to be in its way. */
+#define sl_cold			__attribute__((cold, noinline))
+
 #if defined(__SANITIZE_THREAD__)
 #define SL_TSAN 1
 #elif defined(__has_feature)

@@ -6,6 +6,7 @@
 
 #include "atomic.h"
 #include "reader.h"
+#include "slot.h"
 
 /* No honest publisher comes this far; below it no position overflows. */
 #define POSITION_END	(1ULL << 62)
@@ -46,25 +47,6 @@ static bool lane_skip(struct sl_reader *reader, struct sl_lane *lane,
 	return true;
 }
 
-bool sl_lane_copy(const struct sl_lane *lane, uint64_t position,
-		  struct sluice_slot *slot)
-{
-	const struct sluice_slot *shared = sl_slot(&lane->view, position);
-	uint64_t seq = sl_load_acquire(&shared->seq);		/* A1, with R1 */
-
-	if (seq != SLUICE_SEQ(position))
-		return false;
-	slot->offset = sl_load_relaxed(&shared->offset);
-	slot->length = sl_load_relaxed(&shared->length);
-	slot->segment = sl_load_relaxed(&shared->segment);
-	slot->type = sl_load_relaxed(&shared->type);
-	slot->flags = sl_load_relaxed(&shared->flags);
-	slot->fds = sl_load_relaxed(&shared->fds);
-	slot->token = sl_load_relaxed(&shared->token);
-	sl_acquire_fence();
-	return sl_load_relaxed(&shared->seq) == seq;
-}
-
 enum sl_look sl_lane_look(struct sl_reader *reader, struct sl_lane *lane,
 			  struct sluice_slot *slot)
 {
@@ -81,7 +63,7 @@ enum sl_look sl_lane_look(struct sl_reader *reader, struct sl_lane *lane,
 				return SL_LOOK_LIE;
 			continue;
 		}
-		if (sl_lane_copy(lane, lane->position, slot))
+		if (sl_slot_copy(&lane->view, lane->position, slot))
 			return SL_LOOK_READY;
 	}
 	return SL_LOOK_BUSY;
@@ -90,7 +72,6 @@ enum sl_look sl_lane_look(struct sl_reader *reader, struct sl_lane *lane,
 int sl_lane_check(struct sl_reader *reader, struct sl_lane *lane,
 		  const struct sluice_slot *slot)
 {
-	uint64_t size;
 	int err;
 
 	if (slot->flags || slot->fds > SLUICE_FDS_MAX)
@@ -105,10 +86,8 @@ int sl_lane_check(struct sl_reader *reader, struct sl_lane *lane,
 		if (err)
 			return err;
 	}
-	size = lane->view.segment[slot->segment].size;
-	if (slot->offset > size || slot->length > size - slot->offset)
-		return -EPROTO;
-	return 0;
+	return sl_slot_bytes(&lane->view, slot->segment, slot->offset,
+			     slot->length) ? 0 : -EPROTO;
 }
 
 /* Where to begin: doc/memory-model.md, "Joining". */
@@ -159,6 +138,10 @@ int sl_lane_begin(struct sl_reader *reader, uint32_t index,
 		return -ENOMEM;
 	lane->index = index;
 	lane->who = *who;
+	lane->sender[0] = (uint64_t)who->uid << 32 | (uint32_t)who->pid;
+	lane->sender[1] = who->gid;
+	lane->armed = &sl_member(reader->members, SLUICE_PUBLISHER,
+				 index)->armed;
 	lane->left = who->state != SLUICE_ACTIVE;
 	err = reader->ops->attach(reader->context, index, who->generation,
 				  &lane->view);
@@ -236,7 +219,7 @@ static void lane_detach(struct sl_reader *reader, struct sl_lane *lane)
 }
 
 /* Descriptors can be taken only from who is attached: not before all is released. */
-static void lane_unused(struct sl_reader *reader, struct sl_lane *lane)
+void sl_lane_unused(struct sl_reader *reader, struct sl_lane *lane)
 {
 	if (!lane->ended || lane->held)
 		return;
@@ -248,7 +231,7 @@ void sl_lane_end(struct sl_reader *reader, struct sl_lane *lane)
 {
 	sl_roster_ended(&reader->roster, lane->index, &lane->who, lane->lost);
 	lane_retire(reader, lane);
-	lane_unused(reader, lane);
+	sl_lane_unused(reader, lane);
 	sl_reader_awake(reader);
 }
 
@@ -259,24 +242,6 @@ void sl_lane_corrupt(struct sl_reader *reader, struct sl_lane *lane)
 	sl_roster_corrupt(&reader->roster, lane->index, &lane->who);
 	lane_retire(reader, lane);
 	lane_detach(reader, lane);
-	lane_unused(reader, lane);
+	sl_lane_unused(reader, lane);
 	sl_reader_awake(reader);
-}
-
-void sl_lane_drop(struct sl_reader *reader, struct sl_lane *lane)
-{
-	lane->held--;
-	lane_unused(reader, lane);
-}
-
-void sl_lane_show(struct sl_reader *reader, struct sl_lane *lane)
-{
-	struct sluice_cursor_lane *shown =
-		sl_cursor_lane(&reader->cursor, lane->index);
-
-	if (lane->ended || lane->shown == lane->position)
-		return;
-	lane->shown = lane->position;
-	lane->dirty = true;
-	sl_store_release(&shown->head, lane->position);		/* R2, with A2 */
 }

@@ -247,7 +247,7 @@ uint32_t sl_pool_alloc(struct sl_pool *pool, uint64_t length)
 
 	if (length > pool->greatest)
 		return SL_POOL_NONE;
-	count = (length + SL_GRANULE - 1) / SL_GRANULE;
+	count = sl_pool_granules(length);
 	id = list_find(pool, list_above(count));
 	if (id == SL_POOL_NONE)
 		id = list_walk(pool, count);
@@ -261,7 +261,7 @@ uint32_t sl_pool_alloc(struct sl_pool *pool, uint64_t length)
 
 void sl_pool_shrink(struct sl_pool *pool, uint32_t id, uint64_t length)
 {
-	uint32_t count = (length + SL_GRANULE - 1) / SL_GRANULE;
+	uint32_t count = sl_pool_granules(length);
 
 	if (pool->blocks[id].count == count)
 		return;

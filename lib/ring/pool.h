@@ -45,8 +45,8 @@ struct sl_block {
 	uint32_t after;
 	uint32_t prev;
 	uint32_t next;
-	uint16_t segment;
-	uint16_t free;
+	uint32_t segment;
+	uint32_t free;
 };
 
 /**
@@ -111,6 +111,12 @@ uint32_t sl_pool_alloc(struct sl_pool *pool, uint64_t length);
 void sl_pool_shrink(struct sl_pool *pool, uint32_t block, uint64_t length);
 
 void sl_pool_free(struct sl_pool *pool, uint32_t block);
+
+/* Granules that so many bytes take. */
+static inline uint64_t sl_pool_granules(uint64_t length)
+{
+	return (length + SL_GRANULE - 1) / SL_GRANULE;
+}
 
 static inline uint32_t sl_pool_segment(const struct sl_pool *pool,
 				       uint32_t block)

@@ -4,6 +4,7 @@
 
 #include "atomic.h"
 #include "reader.h"
+#include "slot.h"
 
 static ssize_t claims_fetch(struct sl_reader *reader, size_t count)
 {
@@ -76,7 +77,7 @@ static int claim_deliver(struct sl_reader *reader,
 		return 0;
 	}
 	err = -EPROTO;
-	if (sl_lane_copy(lane, claim->position, &slot))
+	if (sl_slot_copy(&lane->view, claim->position, &slot))
 		err = sl_lane_check(reader, lane, &slot);
 	if (err == -EPROTO) {
 		claim_return(reader, claim, 0);

@@ -6,9 +6,10 @@
 
 #include "atomic.h"
 #include "reader.h"
+#include "slot.h"
 
 /* What the library keeps in sluice_message.priv. */
-enum { HELD_ENTRY, HELD_SERIAL, SENDER_WHO, SENDER_GID };
+enum { HELD_ENTRY, HELD_SERIAL, SENDER, SENDER_GID };
 
 /* The entry of a message that needs nothing held: it has neither bytes nor fds. */
 #define NOT_HELD	UINT64_MAX
@@ -100,8 +101,10 @@ static void self_update(struct sl_reader *reader)
 	if (!sl_member_read(reader->members, SLUICE_SUBSCRIBER, reader->index,
 			    &self) &&
 	    (!sl_who_is(&self, reader->generation) ||
-	     self.state == SLUICE_EVICTED))
+	     self.state == SLUICE_EVICTED)) {
 		reader->evicted = true;
+		reader->sole = NULL;
+	}
 }
 
 static int place_update(struct sl_reader *reader, uint32_t index)
@@ -127,13 +130,10 @@ static int place_update(struct sl_reader *reader, uint32_t index)
 	return sl_lane_begin(reader, index, &now);
 }
 
-int sl_reader_update(struct sl_reader *reader)
+static int places_update(struct sl_reader *reader, uint64_t seq)
 {
-	uint64_t seq = sl_load_acquire(&sl_members_head(reader->members)->seq);
 	int err;
 
-	if (seq == reader->seq && !reader->trouble)
-		return 0;
 	reader->seq = seq;
 	reader->trouble = 0;
 	self_update(reader);
@@ -148,6 +148,15 @@ int sl_reader_update(struct sl_reader *reader)
 	return reader->trouble;
 }
 
+int sl_reader_update(struct sl_reader *reader)
+{
+	uint64_t seq = sl_load_acquire(&sl_members_head(reader->members)->seq);
+
+	if (sl_likely(seq == reader->seq && !reader->trouble))
+		return 0;
+	return places_update(reader, seq);
+}
+
 static struct sluice_member *publisher_of(const struct sl_reader *reader,
 					  uint32_t index)
 {
@@ -155,9 +164,9 @@ static struct sluice_member *publisher_of(const struct sl_reader *reader,
 }
 
 /* After a full fence that followed what gave the publisher room. */
-static void wake_if_armed(struct sl_reader *reader, uint32_t index)
+static inline void wake_if_armed(struct sl_reader *reader, uint32_t index)
 {
-	if (!sl_load_relaxed(&publisher_of(reader, index)->armed))
+	if (sl_likely(!sl_load_relaxed(&publisher_of(reader, index)->armed)))
 		return;
 	reader->stats.wakes++;
 	reader->ops->wake(reader->context, index);
@@ -191,49 +200,68 @@ static void cursor_show(struct sl_reader *reader)
 	sl_store_relaxed(&head->held, reader->helds);
 }
 
+/* The message is the application's from now on. */
+static void held_set(struct sl_reader *reader, struct sl_lane *lane,
+		     const struct sluice_slot *slot, struct sl_held *entry)
+{
+	entry->lane = lane;
+	entry->serial = ++reader->serial;
+	entry->token = slot->token;
+	entry->nfds = slot->fds;
+	lane->held++;
+	reader->helds++;
+}
+
+/* One by one: compilers clear a whole structure with a slow instruction. */
+static inline void message_fill(struct sluice_message *message,
+				const struct sl_lane *lane, uint64_t position,
+				uint64_t length, uint32_t type, uint32_t nfds,
+				const void *data, uint64_t entry,
+				uint64_t serial)
+{
+	message->data = data;
+	message->length = length;
+	message->type = type;
+	message->flags = 0;
+	message->publisher = lane->index;
+	message->nfds = nfds;
+	message->generation = lane->who.generation;
+	message->position = position;
+	message->lost = 0;
+	message->priv[HELD_ENTRY] = entry;
+	message->priv[HELD_SERIAL] = serial;
+	message->priv[SENDER] = lane->sender[0];
+	message->priv[SENDER_GID] = lane->sender[1];
+}
+
+static const void *slot_data(const struct sl_lane *lane,
+				    const struct sluice_slot *slot)
+{
+	return (char *)lane->view.segment[slot->segment].base + slot->offset;
+}
+
 void sl_message_fill(struct sl_reader *reader, struct sl_lane *lane,
 		     uint64_t position, const struct sluice_slot *slot,
 		     struct sl_held *entry, struct sluice_message *message)
 {
-	memset(message, 0, sizeof(*message));
-	if (slot->length)
-		message->data = (char *)lane->view.segment[slot->segment].base +
-			slot->offset;
-	message->length = slot->length;
-	message->type = slot->type;
-	message->publisher = lane->index;
-	message->nfds = slot->fds;
-	message->generation = lane->who.generation;
-	message->position = position;
-	message->priv[SENDER_WHO] = (uint64_t)lane->who.uid << 32 |
-		(uint32_t)lane->who.pid;
-	message->priv[SENDER_GID] = lane->who.gid;
-	message->priv[HELD_ENTRY] = NOT_HELD;
-	if (!entry)
-		return;
-	*entry = (struct sl_held){
-		.lane = lane,
-		.position = position,
-		.serial = ++reader->serial,
-		.token = slot->token,
-		.nfds = slot->fds,
-	};
-	lane->held++;
-	reader->helds++;
-	message->priv[HELD_ENTRY] = entry - reader->held;
-	message->priv[HELD_SERIAL] = entry->serial;
+	const void *data = slot->length ? slot_data(lane, slot) : NULL;
+
+	held_set(reader, lane, slot, entry);
+	message_fill(message, lane, position, slot->length, slot->type,
+		     slot->fds, data, entry - reader->held, entry->serial);
 }
 
 void sl_message_sender(const struct sluice_message *message,
 		       struct sluice_identity *identity)
 {
-	identity->pid = (int32_t)message->priv[SENDER_WHO];
-	identity->uid = message->priv[SENDER_WHO] >> 32;
+	identity->pid = (int32_t)message->priv[SENDER];
+	identity->uid = message->priv[SENDER] >> 32;
 	identity->gid = message->priv[SENDER_GID];
 	identity->resv = 0;
 }
 
-void sl_held_free(struct sl_reader *reader, struct sl_held *entry)
+static inline void held_free(struct sl_reader *reader, struct sl_held *entry,
+			     uint32_t index)
 {
 	struct sl_lane *lane = entry->lane;
 
@@ -242,20 +270,30 @@ void sl_held_free(struct sl_reader *reader, struct sl_held *entry)
 	reader->helds--;
 	if (reader->config.pattern == SLUICE_BROADCAST) {
 		entry->next = reader->held_free;
-		reader->held_free = entry - reader->held;
+		reader->held_free = index;
 	}
-	sl_lane_drop(reader, lane);
+	lane->held--;
+	if (sl_unlikely(lane->ended))
+		sl_lane_unused(reader, lane);
+}
+
+static inline struct sl_held *held_find(const struct sl_reader *reader,
+					const struct sluice_message *message)
+{
+	uint64_t index = message->priv[HELD_ENTRY];
+
+	if (sl_unlikely(index >= reader->cursor.pins ||
+			!message->priv[HELD_SERIAL] ||
+			reader->held[index].serial !=
+			message->priv[HELD_SERIAL]))
+		return NULL;
+	return &reader->held[index];
 }
 
 struct sl_held *sl_reader_find(const struct sl_reader *reader,
 			       const struct sluice_message *message)
 {
-	uint64_t index = message->priv[HELD_ENTRY];
-
-	if (index >= reader->cursor.pins || !message->priv[HELD_SERIAL] ||
-	    reader->held[index].serial != message->priv[HELD_SERIAL])
-		return NULL;
-	return &reader->held[index];
+	return held_find(reader, message);
 }
 
 /* What trying a lane came to. */
@@ -272,24 +310,37 @@ static enum took lane_hold(struct sl_reader *reader, struct sl_lane *lane,
 			   const struct sluice_slot *slot,
 			   struct sluice_message *message)
 {
-	struct sl_held *entry = NULL;
+	uint32_t index = reader->held_free;
 
-	if (slot->length || slot->fds) {
-		uint32_t index = reader->held_free;
-
-		if (index == NONE)
-			return TOOK_FULL;
-		entry = &reader->held[index];
-		reader->held_free = entry->next;
+	if (!slot->length && !slot->fds) {
+		message_fill(message, lane, lane->position, 0, slot->type, 0,
+			     NULL, NOT_HELD, 0);
+	} else if (index == NONE) {
+		return TOOK_FULL;
+	} else {
+		reader->held_free = reader->held[index].next;
 		/* Release: the pin's former message was read before, too. */
 		sl_store_release(sl_pin(&reader->cursor, index),
 				 SLUICE_PIN(lane->index, lane->position));
+		sl_message_fill(reader, lane, lane->position, slot,
+				&reader->held[index], message);
 	}
-	sl_message_fill(reader, lane, lane->position, slot, entry, message);
 	message->lost = lane->lost;
 	lane->lost = 0;
 	lane->position++;
 	return TOOK_ONE;
+}
+
+static inline void lane_show(struct sl_reader *reader, struct sl_lane *lane)
+{
+	struct sluice_cursor_lane *shown =
+		sl_cursor_lane(&reader->cursor, lane->index);
+
+	if (lane->ended || lane->shown == lane->position)
+		return;
+	lane->shown = lane->position;
+	lane->dirty = true;
+	sl_store_release(&shown->head, lane->position);		/* R2, with A2 */
 }
 
 static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
@@ -317,7 +368,7 @@ static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
 		sl_lane_end(reader, lane);
 		return TOOK_GONE;
 	}
-	sl_lane_show(reader, lane);
+	lane_show(reader, lane);
 	return look == SL_LOOK_BUSY ? TOOK_BUSY : TOOK_NONE;
 }
 
@@ -345,6 +396,12 @@ static size_t collect(struct sl_reader *reader,
 			reader->turn = 0;
 		took = lane_take(reader, reader->active[reader->turn],
 				 &messages[n]);
+		if (sl_likely(took == TOOK_ONE)) {
+			idle = 0;
+			n++;
+			reader->turn++;
+			continue;
+		}
 		if (took == TOOK_GONE)
 			continue;
 		if (took == TOOK_FULL) {
@@ -353,15 +410,14 @@ static size_t collect(struct sl_reader *reader,
 		}
 		if (took == TOOK_BUSY)
 			*last = took;
-		idle = took == TOOK_ONE ? 0 : idle + 1;
-		n += took == TOOK_ONE;
+		idle++;
 		reader->turn++;
 	}
 	return n;
 }
 
 /* The lane of a message just taken, if it is still read. */
-static struct sl_lane *lane_of(struct sl_reader *reader,
+static inline struct sl_lane *lane_of(struct sl_reader *reader,
 			       const struct sluice_message *message)
 {
 	struct sl_lane *lane = reader->places[message->publisher].lane;
@@ -396,23 +452,23 @@ static void lose(struct sl_reader *reader, struct sluice_message *messages,
 static size_t confirm(struct sl_reader *reader,
 		      struct sluice_message *messages, size_t n)
 {
-	bool fenced = reader->policy != SLUICE_BLOCK;
 	size_t out = 0;
 
-	if (fenced)
-		sl_full_fence();			/* F3, with F5 */
+	if (reader->policy == SLUICE_BLOCK)
+		return n;
+	sl_full_fence();				/* F3, with F5 */
 	for (size_t i = 0; i < n; i++) {
 		struct sl_lane *lane = lane_of(reader, &messages[i]);
-		struct sl_held *entry = sl_reader_find(reader, &messages[i]);
+		struct sl_held *entry = held_find(reader, &messages[i]);
 		uint64_t position = messages[i].position;
 
-		if (fenced && lane && entry &&
+		if (lane && entry &&
 		    sl_load_acquire(&sl_slot(&lane->view, position)->seq) !=
 		    SLUICE_SEQ(position)) {
 			sl_store_release(sl_pin(&reader->cursor,
 						entry - reader->held), 0);
 			lose(reader, messages, i, n, lane);
-			sl_held_free(reader, entry);
+			held_free(reader, entry, entry - reader->held);
 		} else {
 			if (out != i)
 				messages[out] = messages[i];
@@ -423,8 +479,8 @@ static size_t confirm(struct sl_reader *reader,
 }
 
 /* Show the publishers what was received; those without bytes release at once. */
-static void show(struct sl_reader *reader,
-		 const struct sluice_message *messages, size_t n)
+static inline void show(struct sl_reader *reader,
+			const struct sluice_message *messages, size_t n)
 {
 	bool flush = false;
 
@@ -432,7 +488,7 @@ static void show(struct sl_reader *reader,
 		struct sl_lane *lane = lane_of(reader, &messages[i]);
 
 		if (lane)
-			sl_lane_show(reader, lane);
+			lane_show(reader, lane);
 		flush |= messages[i].priv[HELD_ENTRY] == NOT_HELD;
 	}
 	if (flush)
@@ -458,7 +514,7 @@ static ssize_t broadcast_receive(struct sl_reader *reader,
 			break;
 	}
 	for (uint32_t i = 0; i < reader->actives; i++)
-		sl_lane_show(reader, reader->active[i]);
+		lane_show(reader, reader->active[i]);
 	return 0;
 }
 
@@ -483,15 +539,87 @@ static int nothing(struct sl_reader *reader)
 	return -EAGAIN;
 }
 
-ssize_t sl_reader_receive(struct sl_reader *reader,
-			  struct sluice_message *messages, size_t count)
+/*
+ * The usual case: one publisher, who waits for this subscriber, and has
+ * nothing but ordinary messages. Zero says only that the long way is to be gone.
+ */
+static inline size_t sole_take(struct sl_reader *reader, struct sl_lane *lane,
+			       struct sluice_message *messages, size_t count)
+{
+	uint64_t position = lane->position, serial = reader->serial;
+	uint32_t index = reader->held_free;
+	size_t n;
+
+	for (n = 0; n < count && index != NONE; n++) {
+		const struct sluice_slot *slot = sl_slot(&lane->view, position);
+		struct sl_held *entry = &reader->held[index];
+		uint64_t length;
+		const void *data;
+
+		if (!sl_slot_has(slot, position) ||
+		    sl_load_relaxed(&slot->flags) ||
+		    sl_load_relaxed(&slot->fds))
+			break;
+		length = sl_load_relaxed(&slot->length);
+		data = sl_slot_bytes(&lane->view,
+				     sl_load_relaxed(&slot->segment),
+				     sl_load_relaxed(&slot->offset), length);
+		if (!data || !length)
+			break;
+		/* Release: the pin's former message was read before, too. */
+		sl_store_release(sl_pin(&reader->cursor, index),
+				 SLUICE_PIN(lane->index, position));
+		entry->lane = lane;
+		entry->serial = ++serial;
+		entry->nfds = 0;
+		message_fill(&messages[n], lane, position++, length,
+			     sl_load_relaxed(&slot->type), 0, data, index,
+			     serial);
+		index = entry->next;
+	}
+	if (!n)
+		return 0;
+	messages[0].lost = lane->lost;
+	lane->lost = 0;
+	lane->position = position;
+	lane->held += n;
+	reader->helds += n;
+	reader->serial = serial;
+	reader->held_free = index;
+	return n;
+}
+
+/* Nothing yet, nobody left, and nobody waits for what was shown? */
+static inline bool sole_idle(const struct sl_lane *lane)
+{
+	uint64_t seq = sl_load_relaxed(
+		&sl_slot(&lane->view, lane->position)->seq);
+
+	return seq < SLUICE_SEQ(lane->position) && !lane->left &&
+		!lane->dirty && lane->shown == lane->position;
+}
+
+/* Queues have no cursor, and a policy but BLOCK needs fences. */
+static void sole_choose(struct sl_reader *reader)
+{
+	reader->sole = NULL;
+	if (reader->actives == 1 && reader->policy == SLUICE_BLOCK &&
+	    reader->config.pattern == SLUICE_BROADCAST && !reader->lies &&
+	    !reader->trouble && !reader->evicted)
+		reader->sole = reader->active[0];
+}
+
+static sl_cold ssize_t receive_any(struct sl_reader *reader,
+			   struct sluice_message *messages, size_t count)
 {
 	ssize_t n;
 
 	if (reader->lies) {
 		reader->lies--;
+		sole_choose(reader);
 		return -EPROTO;
 	}
+	reader->sole = NULL;
 	sl_reader_update(reader);
 	if (reader->evicted)
 		return -ECONNABORTED;
@@ -504,27 +632,51 @@ ssize_t sl_reader_receive(struct sl_reader *reader,
 	if (n > 0)
 		reader->stats.received += n;
 	cursor_show(reader);
+	sole_choose(reader);
 	return n;
 }
 
-/* Store what ends the holding of a message: 0, or its tag. */
-static int let_go(struct sl_reader *reader, struct sluice_message *message,
-		  uint64_t reject)
+ssize_t sl_reader_receive(struct sl_reader *reader,
+			  struct sluice_message *messages, size_t count)
 {
-	struct sl_held *entry = sl_reader_find(reader, message);
-	uint64_t value = 0;
+	struct sl_lane *lane = reader->sole;
+	size_t n;
 
-	if (message->priv[HELD_ENTRY] == NOT_HELD) {
-		memset(message, 0, sizeof(*message));
-		return 0;
-	}
-	if (!entry)
+	if (sl_unlikely(!lane || sl_load_acquire(
+			&sl_members_head(reader->members)->seq) != reader->seq))
+		return receive_any(reader, messages, count);
+	n = sole_take(reader, lane, messages, count);
+	if (sl_unlikely(!n))
+		return sole_idle(lane) ? -EAGAIN :
+			receive_any(reader, messages, count);
+	lane_show(reader, lane);
+	reader->stats.received += n;
+	cursor_show(reader);
+	return n;
+}
+
+/* It is no message, or one of which nothing is held. */
+static int let_nothing_go(struct sluice_message *message)
+{
+	if (message->priv[HELD_ENTRY] != NOT_HELD)
 		return -EINVAL;
-	if (reader->config.pattern == SLUICE_QUEUE)
-		value = entry->tag | reject;
-	sl_store_release(sl_pin(&reader->cursor, entry - reader->held),
-			 value);				/* R3, with A3 */
-	sl_held_free(reader, entry);
+	memset(message, 0, sizeof(*message));
+	return 0;
+}
+
+/* Store what ends the holding of a message: 0, or its tag. */
+static inline int let_go(struct sl_reader *reader,
+			 struct sluice_message *message, uint64_t reject)
+{
+	struct sl_held *entry = held_find(reader, message);
+	bool queue = reader->config.pattern == SLUICE_QUEUE;
+	uint32_t index = message->priv[HELD_ENTRY];
+
+	if (sl_unlikely(!entry))
+		return let_nothing_go(message);
+	sl_store_release(sl_pin(&reader->cursor, index),
+			 queue ? entry->tag | reject : 0);	/* R3, with A3 */
+	held_free(reader, entry, index);
 	message->data = NULL;
 	message->priv[HELD_SERIAL] = 0;
 	return 0;
@@ -542,7 +694,20 @@ static bool evicted_now(struct sl_reader *reader)
 	return reader->evicted;
 }
 
-static int let_all_go(struct sl_reader *reader,
+/* After the fence: wake the publisher for the pin, and for its head. */
+static inline void released(struct sl_reader *reader, uint32_t index)
+{
+	struct sl_lane *lane;
+
+	if (index >= reader->members->places[SLUICE_PUBLISHER])
+		return;
+	lane = reader->places[index].lane;
+	if (lane)
+		lane->dirty = false;
+	wake_if_armed(reader, index);
+}
+
+static sl_cold int let_all_go(struct sl_reader *reader,
 		      struct sluice_message *messages, size_t count,
 		      uint64_t reject)
 {
@@ -556,9 +721,8 @@ static int let_all_go(struct sl_reader *reader,
 	}
 	sl_full_fence();				/* F4, with F7 */
 	for (size_t i = 0; i < count; i++)
-		if (messages[i].publisher <
-		    reader->members->places[SLUICE_PUBLISHER])
-			wake_if_armed(reader, messages[i].publisher);
+		if (!i || messages[i].publisher != messages[i - 1].publisher)
+			released(reader, messages[i].publisher);
 	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->held,
 			 reader->helds);
 	if (!first && evicted)
@@ -566,10 +730,52 @@ static int let_all_go(struct sl_reader *reader,
 	return first;
 }
 
+/* Let those go that are of the sole lane: how many, up to the first other. */
+static inline size_t sole_release(struct sl_reader *reader,
+				  struct sl_lane *lane,
+				  struct sluice_message *messages, size_t count)
+{
+	uint32_t next = reader->held_free;
+	size_t n;
+
+	for (n = 0; n < count; n++) {
+		struct sl_held *entry = held_find(reader, &messages[n]);
+
+		if (sl_unlikely(!entry || entry->lane != lane))
+			break;
+		entry->lane = NULL;
+		entry->serial = 0;
+		entry->next = next;
+		next = messages[n].priv[HELD_ENTRY];
+		sl_store_release(sl_pin(&reader->cursor, next),
+				 0);				/* R3, with A3 */
+		messages[n].data = NULL;
+		messages[n].priv[HELD_SERIAL] = 0;
+	}
+	reader->held_free = next;
+	reader->helds -= n;
+	lane->held -= n;
+	return n;
+}
+
 int sl_reader_release(struct sl_reader *reader,
 		      struct sluice_message *messages, size_t count)
 {
-	return let_all_go(reader, messages, count, 0);
+	struct sl_lane *lane = reader->sole;
+	size_t n;
+
+	if (sl_unlikely(!lane))
+		return let_all_go(reader, messages, count, 0);
+	n = sole_release(reader, lane, messages, count);
+	lane->dirty = false;
+	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->held,
+			 reader->helds);
+	sl_full_fence();				/* F4, with F7 */
+	if (sl_unlikely(sl_load_relaxed(lane->armed)))
+		wake_if_armed(reader, lane->index);
+	if (sl_likely(n == count))
+		return 0;
+	return let_all_go(reader, messages + n, count - n, 0);
 }
 
 int sl_reader_reject(struct sl_reader *reader, struct sluice_message *message)

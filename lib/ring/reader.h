@@ -41,6 +41,8 @@ struct sl_reader_ops {
  * @view: its memory
  * @index: its place
  * @who: its identity
+ * @sender: what messages say of it, in two words
+ * @armed: of its entry in the member table
  * @position: next to be received
  * @shown: what cursor.lanes[].head holds
  * @joined: what was published when this subscriber joined
@@ -56,6 +58,8 @@ struct sl_lane {
 	struct sl_lane_view view;
 	uint32_t index;
 	struct sl_who who;
+	uint64_t sender[2];
+	const __u32 *armed;
 	uint64_t position;
 	uint64_t shown;
 	uint64_t joined;
@@ -71,7 +75,6 @@ struct sl_lane {
 /**
  * struct sl_held - a message that the application has
  * @lane: where it is, NULL while the entry is free
- * @position: of the message
  * @serial: of this use of the entry
  * @token: of its first descriptor
  * @tag: queue: acknowledges it
@@ -80,7 +83,6 @@ struct sl_lane {
  */
 struct sl_held {
 	struct sl_lane *lane;
-	uint64_t position;
 	uint64_t serial;
 	uint64_t token;
 	uint64_t tag;
@@ -115,6 +117,8 @@ struct sl_place {
  * @places: one for each place for a publisher
  * @active: lanes being read
  * @actives: how many
+ * @sole: the only one, if its publisher waits for this subscriber and there is
+ *	nothing else to be seen to
  * @turn: whose turn it is
  * @held: one for each pin
  * @held_free: broadcast: the first free one
@@ -146,6 +150,7 @@ struct sl_reader {
 	struct sl_place *places;
 	struct sl_lane **active;
 	uint32_t actives;
+	struct sl_lane *sole;
 	uint32_t turn;
 	struct sl_held *held;
 	uint32_t held_free;
@@ -249,10 +254,6 @@ enum sl_look {
 enum sl_look sl_lane_look(struct sl_reader *reader, struct sl_lane *lane,
 			  struct sluice_slot *slot);
 
-/* Copy the slot at @position, which cannot go. */
-bool sl_lane_copy(const struct sl_lane *lane, uint64_t position,
-		  struct sluice_slot *slot);
-
 /**
  * sl_lane_check() - may this slot be used?
  * @reader: whose
@@ -277,11 +278,8 @@ void sl_lane_corrupt(struct sl_reader *reader, struct sl_lane *lane);
 /* Unmap it; nothing refers to it any more. */
 void sl_lane_free(struct sl_reader *reader, struct sl_lane *lane);
 
-/* One message of it less is held. */
-void sl_lane_drop(struct sl_reader *reader, struct sl_lane *lane);
-
-/* Show the publisher how far it is read. */
-void sl_lane_show(struct sl_reader *reader, struct sl_lane *lane);
+/* It is not read any more: be done with it if nothing of it is held either. */
+void sl_lane_unused(struct sl_reader *reader, struct sl_lane *lane);
 
 /* Wake the publishers that may wait for what was shown since the last fence. */
 void sl_reader_flush(struct sl_reader *reader);
@@ -292,15 +290,12 @@ void sl_reader_flush(struct sl_reader *reader);
  * @lane: it is of
  * @position: of the message
  * @slot: checked
- * @entry: that holds it, or NULL if nothing needs to be held
+ * @entry: that holds it
  * @message: out
  */
 void sl_message_fill(struct sl_reader *reader, struct sl_lane *lane,
 		     uint64_t position, const struct sluice_slot *slot,
 		     struct sl_held *entry, struct sluice_message *message);
-
-/* The message of this entry is not held any more. */
-void sl_held_free(struct sl_reader *reader, struct sl_held *entry);
 
 /* sl_reader_receive() of a queue: how many, 0 if none, or an error. */
 ssize_t sl_queue_receive(struct sl_reader *reader,

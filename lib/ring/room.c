@@ -16,10 +16,12 @@
  * struct limits - up to where the messages are consumed
  * @all: by every subscriber
  * @block: by those whom the channel promises every message
+ * @begun: there is nobody who may begin before that
  */
 struct limits {
 	uint64_t all;
 	uint64_t block;
+	bool begun;
 };
 
 static void peer_forget(struct sl_writer *writer, struct sl_peer *peer)
@@ -141,11 +143,13 @@ static void limits_find(struct sl_writer *writer, struct limits *limits)
 	writer->stats.scans++;
 	limits->all = limits->block = writer->trouble ? writer->tail :
 		writer->head;
+	limits->begun = true;
 	for (uint32_t i = 0; i < writer->peers_end; i++) {
 		if (!peer_counts(&writer->peers[i]))
 			continue;
 		block = writer->peers[i].who.policy == SLUICE_BLOCK;
 		if (!peer_head(writer, i, &head)) {
+			limits->begun &= block;
 			if (!block)
 				continue;
 			head = writer->tail;
@@ -257,23 +261,32 @@ static bool asides_sweep(struct sl_writer *writer)
 /*
  * There is a place aside for every pin there can be. A look at the pins reads
  * each once, so it marks no more messages than that, whatever a hostile
- * subscriber does meanwhile; and what it did not mark has just been swept.
+ * subscriber does meanwhile; what it did not mark has just been swept; and all
+ * that it marked is set aside before the next look.
  */
-static void candidates_take(struct sl_writer *writer, uint64_t limit)
+bool sl_writer_retire(struct sl_writer *writer)
 {
-	uint64_t mask = writer->lane.slots - 1;
+	struct sl_record *record =
+		&writer->records[writer->tail & (writer->lane.slots - 1)];
 
-	for (; writer->tail < limit; writer->tail++) {
-		struct sl_record *record =
-			&writer->records[writer->tail & mask];
-
-		if (!record->pinned) {
-			record_free(writer, record);
-			continue;
-		}
+	if (writer->tail == writer->safe)
+		return false;
+	if (record->pinned) {
 		record->pinned = false;
+		record->position = writer->tail;
 		writer->aside[writer->asides++] = *record;
+	} else {
+		record_free(writer, record);
 	}
+	writer->tail++;
+	return true;
+}
+
+static void candidates_drop(struct sl_writer *writer, uint64_t limit)
+{
+	for (uint64_t position = writer->tail; position < limit; position++)
+		sl_store_relaxed(&sl_slot(&writer->lane, position)->seq,
+				 SLUICE_SEQ(position) | SLUICE_SEQ_DROPPED);
 }
 
 /* The sequence changed meanwhile: somebody may be reading these who counts. */
@@ -290,25 +303,25 @@ static void candidates_restore(struct sl_writer *writer, uint64_t limit)
 }
 
 /*
- * Reclaim everything before @limit, and look at what was set aside. Return:
- * true if something became free, or everything has to be looked at again.
+ * Make everything before @limit safe, and look at what was set aside. If it is
+ * all @passed, no slot needs to tell. Return: true if something became free, or
+ * everything has to be looked at again.
  */
-static bool reclaim(struct sl_writer *writer, uint64_t limit)
+static bool reclaim(struct sl_writer *writer, uint64_t limit, bool passed)
 {
-	uint64_t position;
 	bool some;
 
 	if (limit <= writer->tail && !writer->asides)
 		return false;
 	if (limit < writer->tail)
 		limit = writer->tail;
-	for (position = writer->tail; position < limit; position++)
-		sl_store_relaxed(&sl_slot(&writer->lane, position)->seq,
-				 SLUICE_SEQ(position) | SLUICE_SEQ_DROPPED);
+	if (!passed)
+		candidates_drop(writer, limit);
 	sl_full_fence();				/* F5, with F3 and F6 */
 	if (sl_load_acquire(&sl_members_head(writer->members)->seq) !=
 	    writer->seq) {
-		candidates_restore(writer, limit);
+		if (!passed)
+			candidates_restore(writer, limit);
 		peers_update(writer);
 		return true;
 	}
@@ -316,8 +329,8 @@ static bool reclaim(struct sl_writer *writer, uint64_t limit)
 	some = asides_sweep(writer);
 	if (limit == writer->tail)
 		return some;
-	candidates_take(writer, limit);
-	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->tail);
+	writer->safe = limit;
+	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->safe);
 	return true;
 }
 
@@ -331,7 +344,8 @@ static int take_consumed(struct sl_writer *writer, uint64_t length)
 	(void)length;
 	peers_update(writer);
 	limits_find(writer, &limits);
-	return reclaim(writer, min(limits.all, before_history(writer)));
+	return reclaim(writer, min(limits.all, before_history(writer)),
+		       limits.begun);
 }
 
 static int take_more_pool(struct sl_writer *writer, uint64_t length)
@@ -412,9 +426,9 @@ static int take_unread(struct sl_writer *writer, uint64_t bound)
 		return 0;
 	if (evict_one(writer, limit, holds_unread))
 		return 1;
-	some = reclaim(writer, limit);
-	if (writer->tail > limits.all)
-		writer->stats.dropped += writer->tail - limits.all;
+	some = reclaim(writer, limit, false);
+	if (writer->safe > limits.all)
+		writer->stats.dropped += writer->safe - limits.all;
 	return some;
 }
 
@@ -430,7 +444,7 @@ static int take_from_holders(struct sl_writer *writer, uint64_t length)
 	if (!writer->asides || sl_writer_full(writer))
 		return 0;
 	peers_update(writer);
-	return reclaim(writer, 0) || evict_one(writer, 0, holds_aside);
+	return reclaim(writer, 0, true) || evict_one(writer, 0, holds_aside);
 }
 
 static int take_history(struct sl_writer *writer, uint64_t length)
@@ -445,16 +459,14 @@ static int take_finished(struct sl_writer *writer, uint64_t length)
 	const struct sluice_member *self =
 		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
 	uint64_t done = sl_load_acquire(&self->done);
-	uint64_t mask = writer->lane.slots - 1;
 
 	(void)length;
 	writer->stats.scans++;
 	done = min(done, writer->head);
-	if (done <= writer->tail)
+	if (done <= writer->safe)
 		return 0;
-	while (writer->tail < done)
-		record_free(writer, &writer->records[writer->tail++ & mask]);
-	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->tail);
+	writer->safe = done;
+	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->safe);
 	return 1;
 }
 

@@ -7,9 +7,6 @@
 #include "atomic.h"
 #include "writer.h"
 
-/* What the library keeps in sluice_loan.priv. */
-enum { LENT_INDEX, LENT_SERIAL };
-
 static int tables_alloc(struct sl_writer *writer)
 {
 	uint32_t slots = writer->lane.slots;
@@ -95,27 +92,20 @@ int sl_writer_take(struct sl_writer *writer, uint64_t length,
 		   struct sluice_loan *loan)
 {
 	uint32_t block = SL_POOL_NONE;
-	struct sl_lent *lent;
 
-	if (sl_writer_full(writer))
-		return -EAGAIN;
-	if (length) {
+	while (sl_writer_full(writer))
+		if (!sl_writer_retire(writer))
+			return -EAGAIN;
+	while (length) {
 		block = sl_pool_alloc(&writer->pool, length);
-		if (block == SL_POOL_NONE)
+		if (block != SL_POOL_NONE)
+			break;
+		if (!sl_writer_retire(writer))
 			return -EAGAIN;
 	}
-	memset(loan, 0, sizeof(*loan));
-	loan->priv[LENT_INDEX] = writer->lent_free;
-	lent = &writer->lent[writer->lent_free];
-	writer->lent_free = lent->next;
-	writer->loans++;
-	lent->length = length;
-	lent->block = block;
-	lent->serial = ++writer->serial;
-	loan->priv[LENT_SERIAL] = lent->serial;
-	loan->length = length;
-	if (length)
-		loan->data = sl_pool_data(&writer->pool, block);
+	sl_writer_lend(writer, length, block,
+		       length ? sl_pool_data(&writer->pool, block) : NULL,
+		       loan);
 	return 0;
 }
 
@@ -194,25 +184,27 @@ int sl_writer_finished_or_arm(struct sl_writer *writer, uint64_t *room)
 }
 
 /* The table's entry of a loan, or NULL if there is no such loan. */
-static struct sl_lent *lent_of(struct sl_writer *writer,
+static inline struct sl_lent *lent_of(struct sl_writer *writer,
 			       const struct sluice_loan *loan)
 {
-	uint64_t index = loan->priv[LENT_INDEX];
+	uint64_t index = loan->priv[SL_LENT_INDEX];
 
-	if (index >= writer->lane.slots || !loan->priv[LENT_SERIAL] ||
-	    writer->lent[index].serial != loan->priv[LENT_SERIAL])
+	if (index >= writer->lane.slots || !loan->priv[SL_LENT_SERIAL] ||
+	    writer->lent[index].serial != loan->priv[SL_LENT_SERIAL])
 		return NULL;
 	return &writer->lent[index];
 }
 
-static void lent_end(struct sl_writer *writer, struct sl_lent *lent,
+static inline void lent_end(struct sl_writer *writer, struct sl_lent *lent,
 		     struct sluice_loan *loan)
 {
 	lent->serial = 0;
 	lent->next = writer->lent_free;
-	writer->lent_free = lent - writer->lent;
+	writer->lent_free = loan->priv[SL_LENT_INDEX];
 	writer->loans--;
-	memset(loan, 0, sizeof(*loan));
+	loan->data = NULL;
+	loan->length = 0;
+	loan->priv[SL_LENT_SERIAL] = 0;
 }
 
 int sl_writer_discard(struct sl_writer *writer, struct sluice_loan *loan)
@@ -231,8 +223,6 @@ int sl_writer_discard(struct sl_writer *writer, struct sluice_loan *loan)
 static void trim(struct sl_writer *writer, struct sl_lent *lent,
 		 uint64_t length)
 {
-	if (length == lent->length)
-		return;
 	if (length) {
 		sl_pool_shrink(&writer->pool, lent->block, length);
 	} else {
@@ -241,77 +231,100 @@ static void trim(struct sl_writer *writer, struct sl_lent *lent,
 	}
 }
 
-static void slot_fill(struct sl_writer *writer, struct sluice_slot *slot,
-		      const struct sl_record *record,
-		      const struct sluice_loan *loan)
+/* What is not only bytes as many as were lent. */
+static sl_cold int publish_more(struct sl_writer *writer, struct sl_lent *lent,
+			const struct sluice_loan *loan,
+			struct sl_record *record, struct sluice_slot *slot)
 {
-	const struct sl_pool *pool = &writer->pool;
-	uint64_t offset = 0;
-	uint32_t segment = 0;
-
-	if (record->block != SL_POOL_NONE) {
-		segment = sl_pool_segment(pool, record->block);
-		offset = sl_pool_offset(pool, record->block);
-	}
-	sl_store_relaxed(&slot->offset, offset);
-	sl_store_relaxed(&slot->length, loan->length);
-	sl_store_relaxed(&slot->segment, segment);
-	sl_store_relaxed(&slot->type, loan->type);
-	sl_store_relaxed(&slot->fds, record->fds);
-	sl_store_relaxed(&slot->token, record->token);
-}
-
-static int publish_one(struct sl_writer *writer, struct sluice_loan *loan)
-{
-	struct sluice_slot *slot = sl_slot(&writer->lane, writer->head);
-	struct sl_lent *lent = lent_of(writer, loan);
-	struct sl_record *record;
 	uint64_t token = 0;
 	int err;
 
-	if (!lent || loan->length > lent->length ||
-	    loan->nfds > SLUICE_FDS_MAX)
-		return -EINVAL;
 	if (loan->nfds) {
 		err = writer->ops->fds_attach(writer->context, loan->fds,
 					      loan->nfds, &token);
 		if (err)
 			return err;
 	}
-	trim(writer, lent, loan->length);
-	record = &writer->records[writer->head & (writer->lane.slots - 1)];
-	*record = (struct sl_record){
-		.position = writer->head,
-		.token = token,
-		.block = lent->block,
-		.fds = loan->nfds,
-	};
-	slot_fill(writer, slot, record, loan);
+	if (loan->length != lent->length)
+		trim(writer, lent, loan->length);
+	record->token = token;
+	sl_store_relaxed(&slot->token, token);
+	return 0;
+}
+
+/* Where the bytes are: in the slot for others, in the record for later. */
+static inline void block_show(const struct sl_pool *pool, uint32_t block,
+			      struct sl_record *record,
+			      struct sluice_slot *slot)
+{
+	const struct sl_block *bytes = &pool->blocks[block];
+
+	if (sl_likely(block != SL_POOL_NONE)) {
+		record->granules = record->fds ? 0 : bytes->count;
+		sl_store_relaxed(&slot->segment, bytes->segment);
+		sl_store_relaxed(&slot->offset,
+				 (uint64_t)bytes->start * SL_GRANULE);
+	} else {
+		record->granules = 0;
+		sl_store_relaxed(&slot->segment, 0);
+		sl_store_relaxed(&slot->offset, 0);
+	}
+}
+
+static inline int publish_one(struct sl_writer *writer,
+			      struct sluice_loan *loan)
+{
+	struct sluice_slot *slot = sl_slot(&writer->lane, writer->head);
+	struct sl_record *record =
+		&writer->records[writer->head & (writer->lane.slots - 1)];
+	struct sl_lent *lent = lent_of(writer, loan);
+	int err;
+
+	if (sl_unlikely(!lent || loan->length > lent->length ||
+			loan->nfds > SLUICE_FDS_MAX))
+		return -EINVAL;
+	if (sl_unlikely(loan->nfds || loan->length != lent->length)) {
+		err = publish_more(writer, lent, loan, record, slot);
+		if (err)
+			return err;
+	}
+	record->block = lent->block;
+	record->fds = loan->nfds;
+	record->pinned = false;
+	block_show(&writer->pool, lent->block, record, slot);
+	sl_store_relaxed(&slot->length, loan->length);
+	sl_store_relaxed(&slot->type, loan->type);
+	sl_store_relaxed(&slot->fds, loan->nfds);
 	sl_store_release(&slot->seq, SLUICE_SEQ(writer->head));	/* R1 */
 	writer->head++;
 	lent_end(writer, lent, loan);
 	return 0;
 }
 
+static sl_cold void publish_wake(struct sl_writer *writer, size_t count)
+{
+	writer->stats.wakes++;
+	writer->ops->wake(writer->context, count);
+}
+
 ssize_t sl_writer_publish(struct sl_writer *writer, struct sluice_loan *loans,
 			  size_t count)
 {
-	size_t done = 0;
+	size_t done;
 	int err = 0;
 
-	while (done < count && !err) {
+	for (done = 0; done < count; done++) {
 		err = publish_one(writer, &loans[done]);
-		done += !err;
+		if (sl_unlikely(err))
+			break;
 	}
-	if (!done)
+	if (sl_unlikely(!done))
 		return err;
 	sl_store_relaxed(&sl_lane_head(&writer->lane)->head, writer->head);
-	writer->stats.published += done;
 	sl_full_fence();				/* F1, with F2 */
-	if (sl_load_relaxed(&sl_members_head(writer->members)->armed)) {
-		writer->stats.wakes++;
-		writer->ops->wake(writer->context, done);
-	}
+	if (sl_unlikely(sl_load_relaxed(
+			&sl_members_head(writer->members)->armed)))
+		publish_wake(writer, done);
 	return done;
 }
 
@@ -328,7 +341,8 @@ void sl_writer_stats(const struct sl_writer *writer,
 		     struct sluice_publisher_stats *stats)
 {
 	*stats = writer->stats;
-	stats->reclaimed = writer->tail;
+	stats->published = writer->head;
+	stats->reclaimed = writer->safe;
 	stats->pool = writer->pool.size;
 	stats->pool_used = writer->pool.used;
 	stats->segments = writer->pool.segments;

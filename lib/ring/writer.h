@@ -9,6 +9,7 @@
 
 #include <sluice/sluice.h>
 
+#include "atomic.h"
 #include "pool.h"
 #include "roster.h"
 #include "view.h"
@@ -44,18 +45,20 @@ struct sl_writer_ops {
 
 /**
  * struct sl_record - what a message in flight, or set aside, has
- * @position: of the message
- * @token: of its first descriptor
+ * @position: set aside: of the message
+ * @token: of its first descriptor, if it has some
  * @block: in the pool, or SL_POOL_NONE
  * @fds: how many descriptors
+ * @granules: of @block, if that is all there is to it; else 0
  * @pinned: somebody holds it: the scan's mark
  */
 struct sl_record {
 	uint64_t position;
 	uint64_t token;
 	uint32_t block;
-	uint16_t fds;
-	bool pinned;
+	uint32_t fds;
+	uint32_t granules;
+	uint32_t pinned;
 };
 
 /**
@@ -97,6 +100,8 @@ struct sl_peer {
  * @pool: the allocator
  * @head: next position
  * @tail: everything before it is reclaimed
+ * @safe: everything before it can be: nobody reads it any more, and what is held
+ *	of it is marked
  * @records: one for each slot
  * @aside: reclaimed messages that are still held, oldest first
  * @asides: how many
@@ -126,6 +131,7 @@ struct sl_writer {
 	struct sl_pool pool;
 	uint64_t head;
 	uint64_t tail;
+	uint64_t safe;
 	struct sl_record *records;
 	struct sl_record *aside;
 	uint32_t asides;
@@ -231,7 +237,10 @@ void sl_writer_stats(const struct sl_writer *writer,
 int sl_writer_take(struct sl_writer *writer, uint64_t length,
 		   struct sluice_loan *loan);
 
-/* Make room and take it: 0, -EAGAIN or what ops->grow gave. */
+/* Reclaim the oldest message that is safe: false if there is none. */
+bool sl_writer_retire(struct sl_writer *writer);
+
+/* When there is none: make room and take it: 0, -EAGAIN or what ops->grow gave. */
 int sl_writer_make_room(struct sl_writer *writer, uint64_t length,
 			struct sluice_loan *loan);
 
@@ -243,6 +252,73 @@ static inline bool sl_writer_full(const struct sl_writer *writer)
 {
 	return writer->head - writer->tail + writer->loans >=
 		writer->lane.slots;
+}
+
+/*
+ * The way of nearly all loans, to be inlined where it begins.
+ */
+
+/* What the library keeps in sluice_loan.priv. */
+enum { SL_LENT_INDEX, SL_LENT_SERIAL, SL_LENT_UNUSED };
+
+/* One by one: compilers clear a whole structure with a slow instruction. */
+static inline void sl_writer_lend(struct sl_writer *writer, uint64_t length,
+				  uint32_t block, void *data,
+				  struct sluice_loan *loan)
+{
+	uint32_t index = writer->lent_free;
+	struct sl_lent *lent = &writer->lent[index];
+	uint64_t serial = ++writer->serial;
+
+	writer->lent_free = lent->next;
+	writer->loans++;
+	lent->length = length;
+	lent->block = block;
+	lent->serial = serial;
+	loan->data = data;
+	loan->length = length;
+	loan->type = 0;
+	loan->nfds = 0;
+	loan->fds = NULL;
+	loan->priv[SL_LENT_INDEX] = index;
+	loan->priv[SL_LENT_SERIAL] = serial;
+	loan->priv[SL_LENT_UNUSED] = 0;
+}
+
+/**
+ * sl_writer_reuse() - loans in the place of the oldest messages
+ * @writer: whose
+ * @length: bytes
+ * @loans: out
+ * @count: how many are wanted
+ *
+ * A stream of messages of one size needs no allocator: the memory and the slot
+ * of the oldest are what the next one wants.
+ *
+ * Return: how many there are; sl_writer_loan() may have more.
+ */
+static inline size_t sl_writer_reuse(struct sl_writer *writer, uint64_t length,
+				     struct sluice_loan *loans, size_t count)
+{
+	uint64_t granules = sl_pool_granules(length);
+	uint32_t mask = writer->lane.slots - 1;
+	size_t n = 0;
+
+	if (sl_unlikely(writer->room_seen || !length))
+		return 0;
+	while (n < count && writer->tail != writer->safe) {
+		const struct sl_record *record =
+			&writer->records[writer->tail & mask];
+
+		if (sl_unlikely(record->granules != granules ||
+				record->pinned))
+			break;
+		writer->tail++;
+		sl_writer_lend(writer, length, record->block,
+			       sl_pool_data(&writer->pool, record->block),
+			       &loans[n++]);
+	}
+	return n;
 }
 
 #endif /* SLUICE_RING_WRITER_H */
