@@ -43,6 +43,8 @@ struct sl_reader_ops {
  * @who: its identity
  * @sender: what messages say of it, in two words
  * @armed: of its entry in the member table
+ * @last: address of the last message's bytes
+ * @expected: a guess at the next one's
  * @position: next to be received
  * @shown: what cursor.lanes[].head holds
  * @joined: what was published when this subscriber joined
@@ -60,6 +62,8 @@ struct sl_lane {
 	struct sl_who who;
 	uint64_t sender[2];
 	const __u32 *armed;
+	uintptr_t last;
+	uintptr_t expected;
 	uint64_t position;
 	uint64_t shown;
 	uint64_t joined;

@@ -9,6 +9,9 @@
 #include "atomic.h"
 #include "writer.h"
 
+/* Cursors that are asked for before they are read: each has to come from afar. */
+#define CURSORS_AHEAD	8
+
 /* Who lags loses this part of the ring at once: one full fence for all of it. */
 #define BATCH_PART	16
 
@@ -135,6 +138,15 @@ static bool peer_head(struct sl_writer *writer, uint32_t index, uint64_t *head)
 	return true;
 }
 
+static void peer_prefetch(const struct sl_writer *writer, uint32_t index)
+{
+	const struct sl_peer *peer = &writer->peers[index];
+
+	if (index < writer->peers_end && peer->cursor.area.base)
+		__builtin_prefetch(sl_cursor_lane(&peer->cursor,
+						  writer->index));
+}
+
 static void limits_find(struct sl_writer *writer, struct limits *limits)
 {
 	uint64_t head;
@@ -144,7 +156,10 @@ static void limits_find(struct sl_writer *writer, struct limits *limits)
 	limits->all = limits->block = writer->trouble ? writer->tail :
 		writer->head;
 	limits->begun = true;
+	for (uint32_t i = 0; i < CURSORS_AHEAD; i++)
+		peer_prefetch(writer, i);
 	for (uint32_t i = 0; i < writer->peers_end; i++) {
+		peer_prefetch(writer, i + CURSORS_AHEAD);
 		if (!peer_counts(&writer->peers[i]))
 			continue;
 		block = writer->peers[i].who.policy == SLUICE_BLOCK;
@@ -230,10 +245,13 @@ static void pins_mark(struct sl_writer *writer, uint64_t limit)
 
 		if (!peer_counts(peer) || !peer->cursor.area.base)
 			continue;
-		for (uint32_t n = 0; n < peer->cursor.pins; n++)
-			pin_mark(writer,
-				 sl_load_acquire(sl_pin(&peer->cursor, n)),
-				 limit);			/* A3 */
+		for (uint32_t n = 0; n < peer->cursor.pins; n++) {
+			uint64_t pin = sl_load_acquire(
+				sl_pin(&peer->cursor, n));	/* A3 */
+
+			if (pin)
+				pin_mark(writer, pin, limit);
+		}
 	}
 }
 
