@@ -35,6 +35,8 @@
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=selftests/qemu/machine.sh
+. "$QEMU_DIR/machine.sh"
 # shellcheck source=selftests/qemu/image.sh
 . "$QEMU_DIR/image.sh"
 
@@ -46,24 +48,6 @@ ENVIRONMENT=()
 read -ra COPIES <<<"${FILES:-}"
 
 # --- QEMU --------------------------------------------------------------------
-
-# Some versions of QEMU emulate cmpxchg16b wrongly now and then, which recent
-# kernels use for every allocation if they may.  With five-level page tables
-# (la57), 7.2 takes what it knows of the CPU away for a moment while it boots, and
-# KASAN takes an interrupt's memory in that moment for wild.
-accelerator() {
-	case ${ACCEL:-$(best_accelerator)} in
-	kvm) printf '%s\n' -accel kvm -cpu host -smp 2 ;;
-	tcg) printf '%s\n' -accel tcg,thread=multi -cpu "max,-cx16,-la57" -smp 2 ;;
-	icount)
-		printf '%s\n' -accel tcg,thread=single -icount shift=0,sleep=off \
-			-cpu "max,-cx16,-la57" -smp 1
-		;;
-	*) die "no such accelerator: $ACCEL" ;;
-	esac
-}
-
-is_emulated() { [[ ${ACCEL:-$(best_accelerator)} != kvm ]]; }
 
 # How many times slower than on Debian's own kernel things are, for tests to
 # divide their iterations by, unless the user says how long they shall be.
@@ -89,35 +73,23 @@ test_seconds() {
 # objects, in which kmemleak would find a pointer to what was just leaked.
 kernel_command_line() {
 	! is_debug_key "$KERNEL" || set -- slab_debug=F "$@"
-	echo "console=ttyS0 loglevel=8 panic=-1 oops=panic softlockup_panic=1" \
-		"hung_task_panic=1 watchdog_thresh=30 no_timer_check mitigations=off" \
-		"audit=0 $*"
+	machine_command_line "$@"
 }
 
 qemu_disks() {
-	local options=format=raw,if=none
-	if [[ -n $DISK ]]; then
-		printf '%s\n' -drive "file=$(realpath "$DISK"),id=disk,readonly=on,$options" \
-			-device virtio-blk-pci,drive=disk,serial=disk
-	fi
+	[[ -z $DISK ]] || machine_disk disk "$(realpath "$DISK")" format=raw,readonly=on
 	if [[ -n $SCRATCH ]]; then
 		truncate -s "$SCRATCH" "$WORK/scratch" || die "bad SCRATCH size: $SCRATCH"
-		printf '%s\n' -drive "file=$WORK/scratch,id=scratch,cache=unsafe,$options" \
-			-device virtio-blk-pci,drive=scratch,serial=scratch
+		machine_disk scratch "$WORK/scratch" format=raw,cache=unsafe
 	fi
 }
 
-# qemu_command INITRD CONSOLE PARAMETER... - one word a line.  The older pc
-# machine computes its interrupt routing in a loop of ACPI code, which takes the
-# debug kernel half a minute to interpret; q35 has it in a table.
+# qemu_command INITRD CONSOLE PARAMETER... - one word a line.
 qemu_command() {
 	local initrd=$1 console=$2
 	shift 2
-	echo qemu-system-x86_64
-	accelerator
-	printf '%s\n' -M q35 -m "$MEM" -display none -monitor none -no-reboot \
-		-nodefaults -serial "file:$console" \
-		-kernel "$KERNEL_DIR/vmlinuz" -initrd "$initrd" \
+	machine "$console" "$MEM"
+	printf '%s\n' -kernel "$KERNEL_DIR/vmlinuz" -initrd "$initrd" \
 		-append "$(kernel_command_line "$@")"
 	qemu_disks
 }

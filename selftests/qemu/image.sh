@@ -19,6 +19,7 @@ image_begin() {
 		[[ $dir == busybox ]] || ln -sfn busybox "$stage/usr/bin/$dir"
 	done
 	install -m 755 "$QEMU_DIR"/guest/{run,check,shell} "$stage/sluice/"
+	install -m 644 "$QEMU_DIR/guest/report.sh" "$stage/sluice/"
 	install -m 755 "$QEMU_DIR/guest/init" "$stage/init"
 	install -m 755 "$(relay_program)" "$stage/sluice/relay"
 	ln -sfn /proc/mounts "$stage/etc/mtab"

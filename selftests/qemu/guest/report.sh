@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+# shellcheck shell=sh
+#
+# report.sh - how a guest's "check" speaks to the host's judge: lines that begin
+# with @@sluice, between whatever the tests print. Sourced.
+
+say() { printf '\n@@sluice %s\n' "$*"; }
+
+kernel_log() {
+	say log
+	dmesg -c
+	say endlog
+}
+
+# timed NAME SECONDS COMMAND... - the kernel's log of its time is to follow.
+timed() {
+	say begin "$1" "$2"
+	(
+		seconds=$2
+		shift 2
+		exec timeout -s KILL "$seconds" "$@"
+	)
+	say end $?
+}
