@@ -139,10 +139,13 @@ coverage: check-programs		## lines of the module and the library that the tests 
 
 # --- packages ----------------------------------------------------------------------
 
-.PHONY: package
+.PHONY: package package-test
 package:				## Debian packages, source and binary, into build/package/
 	@$(QEMU)/packages.sh package
 	@selftests/package/build.sh
+
+package-test:				## and a Debian in a guest installs, uses, upgrades and purges them
+	@selftests/package/test.sh
 
 # --- measuring -------------------------------------------------------------------
 

@@ -15,18 +15,27 @@ set -euo pipefail
 # shellcheck source=selftests/package/chroot.sh
 . "$TOP_DIR/selftests/package/chroot.sh"
 
-# export_tree DIRECTORY - what a release would have: no file that git ignores.
-export_tree() {
-	(
-		cd "$TOP_DIR"
-		if git rev-parse --git-dir >/dev/null 2>&1; then
-			git ls-files -z --cached --others --exclude-standard
-		else
-			find . -path ./build -prune -o -type f -print0
-		fi | while IFS= read -r -d '' file; do
-			[[ ! -e $file ]] || printf '%s\0' "$file"
-		done | tar -c --null -T - -f -
-	) | tar -x -C "$1"
+# What a release would have, that is, no file that git ignores; each with a zero
+# byte behind it.
+tree_files() {
+	cd "$TOP_DIR"
+	if git rev-parse --git-dir >/dev/null 2>&1; then
+		git ls-files -z --cached --others --exclude-standard
+	else
+		find . -path ./build -prune -o -type f -print0
+	fi | while IFS= read -r -d '' file; do
+		[[ ! -e $file ]] || printf '%s\0' "$file"
+	done
+}
+
+# export_tree DIRECTORY
+export_tree() { (cd "$TOP_DIR" && tree_files | tar -c --null -T - -f -) | tar -x -C "$1"; }
+
+# up_to_date VERSION - no file is younger than its packages.
+up_to_date() {
+	[[ -e $BUILD_DIR/package/$1.built ]] &&
+		! (tree_files | (cd "$TOP_DIR" && find -files0-from - -newer "$BUILD_DIR/package/$1.built")) |
+		grep -q .
 }
 
 # set_version DIRECTORY VERSION - everywhere, as the next release will.
@@ -67,9 +76,11 @@ collect() {
 
 build_version() {
 	local root=$1 version=$2 out=$BUILD_DIR/package/$2 dir rc=0
+	! up_to_date "$version" || return 0
 	dir=$(as_root mktemp -d "$root/build.XXXXXX")
 	as_root chmod 755 "$dir"
 	mkdir -p "$out"
+	touch "$out.begun"
 	TREE=$(mktemp -d "${TMPDIR:-/tmp}/sluice-tree.XXXXXX")
 	trap 'rm -rf "$TREE"' EXIT
 	export_tree "$TREE"
@@ -85,6 +96,7 @@ build_version() {
 		tail -n 60 "$out.log" >&2
 		die "the packages of version $version are not as they should be; all of it is in $out.log"
 	fi
+	mv "$out.begun" "$out.built"
 	info "built: $out"
 }
 
