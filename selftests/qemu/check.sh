@@ -70,7 +70,7 @@ has_target() { make -C "$1" -n "$2" >/dev/null 2>&1; }
 
 host_suites() {
 	local part
-	for part in lib monitor tools system doc; do
+	for part in lib monitor tools system doc models; do
 		[[ -e $TOP_DIR/$part/Makefile ]] || continue
 		has_target "$TOP_DIR/$part" check || continue
 		host_suite "$part" make -C "$TOP_DIR/$part" check "OUT=$BUILD_DIR/$part"
