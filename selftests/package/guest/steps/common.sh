@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 #
 # common.sh - what the steps share. Sourced, from the directory above. Users: alice
 # is a member of the group sluice, bob is not.
@@ -54,6 +54,16 @@ dkms_has() {
 		[ "$(modinfo -F version sluice)" = "$1" ] && [ -n "$(modinfo -F signer sluice)" ]
 }
 
+# upgrade_to VERSION - with the results that there are of each upgrade.
+upgrade_to() {
+	use_version "$1"
+	ok "apt reads the archive"
+	apt_do dist-upgrade
+	ok "apt upgrades the packages"
+	dkms_has "$1"
+	ok "the new module is installed for this kernel"
+}
+
 loaded_is() { says "$1" cat $MODULE/version; }
 device_is_ours() { says "660 root sluice" stat -c '%a %U %G' /dev/sluice; }
 no_module() { [ ! -e $MODULE ] && [ ! -e /dev/sluice ]; }
@@ -61,7 +71,8 @@ no_failed_unit() { says "" systemctl --failed --no-legend --plain; }
 
 # Alice's subscriber of the channel "kept", and where it writes what it gets.
 start_subscriber() {
-	: >$PERSISTENT/pid >$PERSISTENT/kept
+	: >$PERSISTENT/kept
+	: >$PERSISTENT/pid
 	chown alice $PERSISTENT/pid
 	# shellcheck disable=SC2016	# the inner shell's
 	as alice sh -c 'echo $$ >'$PERSISTENT'/pid; exec sluice sub --create --stay kept' \

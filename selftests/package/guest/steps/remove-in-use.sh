@@ -5,6 +5,8 @@
 # rest goes. TAP.
 . ./steps/common.sh
 
+subscriber=
+
 start_subscriber
 ok "alice waits for messages"
 apt_do remove sluice-dkms

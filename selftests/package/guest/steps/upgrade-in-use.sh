@@ -8,12 +8,7 @@
 old=$(version second) new=$(version third)
 start_subscriber
 ok "alice waits for messages"
-use_version "$new"
-ok "apt reads the archive"
-apt_do dist-upgrade
-ok "apt upgrades the packages"
-dkms_has "$new"
-ok "the new module is installed for this kernel"
+upgrade_to "$new"
 loaded_is "$old"
 ok "the old one still runs"
 apt_said "the module is in use: version $old goes on"

@@ -5,12 +5,7 @@
 . ./steps/common.sh
 
 old=$(version first) new=$(version second)
-use_version "$new"
-ok "apt reads the archive"
-apt_do dist-upgrade
-ok "apt upgrades the packages"
-dkms_has "$new"
-ok "the new module is installed for this kernel"
+upgrade_to "$new"
 says "" sh -c "dkms status | grep sluice/$old; ls -d /usr/src/sluice-$old 2>/dev/null"
 ok "nothing is left of the old one"
 loaded_is "$new"
