@@ -3,7 +3,7 @@
 #
 # The programs of examples/, used as their first comments say. TAP.
 #
-# needs: sluice broadcast workers latest lossy batch descriptors frames eventloop pick records lease journal histogram fence funnel lookout
+# needs: sluice broadcast workers latest lossy batch descriptors frames eventloop pick records lease journal histogram fence funnel trusted lookout
 # timeout: 240
 #
 # shellcheck disable=SC2317
@@ -206,6 +206,11 @@ tail -n 2 store >out && printf '1: early\n3: between' | cmp - out
 ok "fence: entries have the numbers that owners handed on"
 
 kill $keeper
+
+within trusted 1 5000 >out && grep -qE '^counted to 5000, asked the kernel for [0-9] locks$' out
+ok "trusted: alone, the kernel is not asked"
+within trusted 2 5000 >out && grep -q '^counted to 10000,' out
+ok "trusted: two threads, one lock"
 
 # --- looking ------------------------------------------------------------------
 
