@@ -14,8 +14,8 @@ import json
 import sys
 
 LIMITS = {
-    "pass": ("publish and receive, nobody asleep", 1350),
-    "wake": ("publish, and wake who polls", 2300),
+    "pass": ("publish and receive, nobody asleep", 680),
+    "wake": ("publish, and wake who polls", 1950),
     "claim": ("receive from a queue", 3600),
     "join": ("join and leave", 120000),
     "lock": ("lock and unlock", 12000),
