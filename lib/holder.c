@@ -173,21 +173,24 @@ static int items_copy(struct sluice_item *copy, const void *items,
 	size_t known = size < sizeof(*copy) ? size : sizeof(*copy);
 	const unsigned char *item;
 
-	memset(copy, 0, count * sizeof(*copy));
 	for (size_t i = 0; i < count; i++) {
 		item = (const unsigned char *)item_at(items, size, i);
 		for (size_t j = known; j < size; j++)
 			if (item[j])
 				return -E2BIG;
+		if (known < sizeof(*copy))
+			memset(&copy[i], 0, sizeof(*copy));
 		memcpy(&copy[i], item, known);
 		copy[i].flags = 0;
 	}
 	return 0;
 }
 
+enum { KEEP_MODES, NO_MODES };
+
 static int items_call(const struct sluice_holder *holder, unsigned long request,
 		      const void *items, size_t count, size_t size,
-		      uint32_t flags)
+		      int modes, uint32_t flags)
 {
 	struct sluice_item copy[SLUICE_ITEMS_MAX];
 	struct sluice_items call = {
@@ -200,7 +203,11 @@ static int items_call(const struct sluice_holder *holder, unsigned long request,
 
 	if (!err)
 		err = items_copy(copy, items, count, size);
-	return err ? err : sl_holder_call(holder, request, &call);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count && modes == NO_MODES; i++)
+		copy[i].mode = SLUICE_UNLOCKED;
+	return sl_holder_call(holder, request, &call);
 }
 
 /*
@@ -211,23 +218,16 @@ int sluice_holder_unlock(struct sluice_holder *holder,
 			 const struct sluice_item *items, size_t count,
 			 size_t size)
 {
-	struct sluice_item copy[SLUICE_ITEMS_MAX];
-	int err = items_check(items, count, size);
-
-	if (!err)
-		err = items_copy(copy, items, count, size);
-	if (err)
-		return err;
-	for (size_t i = 0; i < count; i++)
-		copy[i].mode = SLUICE_UNLOCKED;
-	return sluice_holder_downgrade(holder, copy, count, sizeof(*copy));
+	return items_call(holder, SLUICE_IOC_UNLOCK, items, count, size,
+			  NO_MODES, 0);
 }
 
 int sluice_holder_downgrade(struct sluice_holder *holder,
 			    const struct sluice_item *items, size_t count,
 			    size_t size)
 {
-	return items_call(holder, SLUICE_IOC_UNLOCK, items, count, size, 0);
+	return items_call(holder, SLUICE_IOC_UNLOCK, items, count, size,
+			  KEEP_MODES, 0);
 }
 
 static int unlock_all(struct sluice_holder *holder, uint32_t flags)
@@ -275,14 +275,16 @@ int sluice_holder_renew(struct sluice_holder *holder,
 			const struct sluice_item *items, size_t count,
 			size_t size)
 {
-	return items_call(holder, SLUICE_IOC_RENEW, items, count, size, 0);
+	return items_call(holder, SLUICE_IOC_RENEW, items, count, size,
+			  KEEP_MODES, 0);
 }
 
 int sluice_holder_recover(struct sluice_holder *holder,
 			  const struct sluice_item *items, size_t count,
 			  size_t size, uint32_t what)
 {
-	return items_call(holder, SLUICE_IOC_RECOVER, items, count, size, what);
+	return items_call(holder, SLUICE_IOC_RECOVER, items, count, size,
+			  KEEP_MODES, what);
 }
 
 static struct sluice_value value_of(const struct sluice_item *item)
