@@ -18,7 +18,7 @@ LIMITS = {
     "wake": ("publish, and wake who polls", 1950),
     "claim": ("receive from a queue", 3600),
     "join": ("join and leave", 120000),
-    "lock": ("lock and unlock", 12000),
+    "lock": ("lock and unlock", 5200),
 }
 
 

@@ -53,7 +53,7 @@ static struct sluice_backing *backing_find(struct sluice_holder *holder,
 	lockdep_assert_held(&holder->backing_lock);
 	list_for_each_entry(backing, &holder->backings, link)
 		if (backing->space == space && !backing->ending &&
-		    !memcmp(&backing->key, key, sizeof(*key)))
+		    sluice_key_same(&backing->key, key))
 			return backing;
 	return NULL;
 }
@@ -508,7 +508,7 @@ static bool backing_is_of(const struct sluice_backing *backing,
 {
 	return backing->remote &&
 		(!space || (backing->space == space &&
-			    !memcmp(&backing->key, key, sizeof(*key))));
+			    sluice_key_same(&backing->key, key)));
 }
 
 /* Return: the first of which any of @jobs is not done, a reference; or NULL. */

@@ -494,6 +494,7 @@ static int view_attach(struct view *view, struct sluice_block_open *open,
 		if (!new->block)
 			return -ENOENT;
 		resource = sluice_resource_add(view->space, &view->key, NULL,
+					       view->holder->user,
 					       &new->resource);
 		if (IS_ERR(resource))
 			return PTR_ERR(resource);
@@ -529,9 +530,9 @@ static int view_find(struct view *view, struct sluice_block_open *open)
 		return ret;
 	if (!(view->access & SLUICE_WRITE))
 		return -EACCES;
-	new.resource = sluice_resource_new(user);
-	if (IS_ERR(new.resource))
-		return PTR_ERR(new.resource);
+	new.resource = sluice_resource_new();
+	if (!new.resource)
+		return -ENOMEM;
 	new.block = block_new(user, open->size, open->limit);
 	if (IS_ERR(new.block)) {
 		sluice_resource_free(new.resource);

@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "call.h"
+#include "compat.h"
 
 static const struct sluice_ioctl *call_find(const struct sluice_ioctl *table,
 					    size_t count, unsigned int cmd)
@@ -15,39 +16,48 @@ static const struct sluice_ioctl *call_find(const struct sluice_ioctl *table,
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (_IOC_TYPE(table[i].cmd) == _IOC_TYPE(cmd) &&
-		    _IOC_NR(table[i].cmd) == _IOC_NR(cmd) &&
-		    _IOC_DIR(table[i].cmd) == _IOC_DIR(cmd))
+		if (!((table[i].cmd ^ cmd) & ~IOCSIZE_MASK))
 			return &table[i];
 	return NULL;
 }
 
 int sluice_call_reply(struct sluice_call *call)
 {
-	if (!call->replied && copy_to_user(call->user, &call->arg, call->size))
+	if (call->replied)
+		return 0;
+	if (copy_to_user(call->user, &call->arg, call->size))
 		return -EFAULT;
 	call->replied = true;
 	return 0;
+}
+
+#define WORDS_MAX	64	/* bytes */
+
+static int call_copy(struct sluice_call *call, size_t ksize)
+{
+	if (call->size == ksize && ksize <= WORDS_MAX &&
+	    ksize % sizeof(u64) == 0)
+		return sluice_call_words(&call->arg, call->user, ksize);
+	return copy_struct_from_user(&call->arg, ksize, call->user, call->size);
 }
 
 long sluice_call_run(const struct sluice_ioctl *table, size_t count,
 		     struct file *file, unsigned int cmd, unsigned long arg)
 {
 	const struct sluice_ioctl *ioctl = call_find(table, count, cmd);
-	struct sluice_call call = {
-		.file = file,
-		.user = (void __user *)arg,
-		.size = _IOC_SIZE(cmd),
-	};
+	struct sluice_call call sluice_unset;
 	size_t ksize;
 	long ret;
 
 	if (!ioctl)
 		return -ENOTTY;
+	call.file = file;
+	call.user = (void __user *)arg;
+	call.size = _IOC_SIZE(cmd);
+	call.replied = false;
 	ksize = _IOC_SIZE(ioctl->cmd);
 	if (ksize) {
-		ret = copy_struct_from_user(&call.arg, ksize, call.user,
-					    call.size);
+		ret = call_copy(&call, ksize);
 		if (ret)
 			return ret;
 	}

@@ -3,6 +3,7 @@
 #define SLUICE_CALL_H
 
 #include <linux/fs.h>
+#include <linux/uaccess.h>
 #include <linux/sluice.h>
 
 /**
@@ -84,6 +85,35 @@ long sluice_call_run(const struct sluice_ioctl *table, size_t count,
  * out now. Not under a lock that a page fault may take.
  */
 int sluice_call_reply(struct sluice_call *call);
+
+/**
+ * sluice_call_words - copy a few words from the caller
+ * @to: kernel's
+ * @from: the caller's
+ * @size: bytes, a multiple of 8
+ *
+ * Cheaper than copy_from_user() as long as it is some dozen bytes.
+ *
+ * Return: 0 or -EFAULT.
+ */
+static inline int sluice_call_words(void *to, const void __user *from,
+				    size_t size)
+{
+	const u64 __user *user = from;
+	u64 *word = to;
+	size_t i;
+
+	might_fault();
+	if (!user_read_access_begin(from, size))
+		return -EFAULT;
+	for (i = 0; i < size / sizeof(u64); i++)
+		unsafe_get_user(word[i], &user[i], fault);
+	user_read_access_end();
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
 
 /**
  * sluice_call_stride - how far a caller's array entries are apart

@@ -33,6 +33,20 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
 }
 #endif
 
+/*
+ * What is large, and written before it is read: kernels that zero all that is
+ * on the stack need not zero this.
+ */
+#if __has_attribute(__uninitialized__)
+#define sluice_unset	__attribute__((__uninitialized__))
+#else
+#define sluice_unset
+#endif
+
+#ifndef fd_file
+#define fd_file(fd)	((fd).file)
+#endif
+
 /* What struct file_lock has in common with leases became a part of it. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
 #define sluice_flc(lock, field)	((lock)->fl_##field)

@@ -15,7 +15,8 @@
  * who began in it does: nobody's pointer ever changes.
  *
  * Locks: two domains' locks nest by id. Outermost of all locks but the
- * mmap_lock of a page fault's; never is user memory touched under one.
+ * mmap_lock of a page fault's; so user memory is touched under one only where a
+ * page fault is not handled, but fails.
  */
 #include <linux/atomic.h>
 #include <linux/slab.h>
@@ -55,20 +56,10 @@ void sluice_domain_put(struct sluice_domain *domain)
 	}
 }
 
-static struct sluice_domain *domain_root(struct sluice_domain *domain)
-{
-	struct sluice_domain *forward;
-
-	/* Pairs with the release in sluice_domain_join(). */
-	while ((forward = smp_load_acquire(&domain->forward)))
-		domain = forward;
-	return domain;
-}
-
 struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain)
 {
 	for (;;) {
-		domain = domain_root(domain);
+		domain = sluice_domain_root(domain);
 		mutex_lock(&domain->lock);
 		if (!domain->forward)
 			return domain;
@@ -92,7 +83,7 @@ static bool domain_try_join(struct sluice_domain *a, struct sluice_domain *b)
 		light = heavy == a ? b : a;
 		heavy->weight += light->weight;
 		kref_get(&heavy->ref);
-		/* Pairs with the acquire in domain_root(). */
+		/* Pairs with the acquire in sluice_domain_root(). */
 		smp_store_release(&light->forward, heavy);
 	}
 	mutex_unlock(&b->lock);
@@ -100,16 +91,10 @@ static bool domain_try_join(struct sluice_domain *a, struct sluice_domain *b)
 	return roots;
 }
 
-void sluice_domain_join(struct sluice_domain *a, struct sluice_domain *b)
+void sluice_domain_join_roots(struct sluice_domain *a, struct sluice_domain *b)
 {
-	do {
-		a = domain_root(a);
-		b = domain_root(b);
-	} while (a != b && !domain_try_join(a, b));
-}
-
-void sluice_domain_assert(struct sluice_domain *domain)
-{
-	if (IS_ENABLED(CONFIG_LOCKDEP))
-		lockdep_assert_held(&domain_root(domain)->lock);
+	while (a != b && !domain_try_join(a, b)) {
+		a = sluice_domain_root(a);
+		b = sluice_domain_root(b);
+	}
 }

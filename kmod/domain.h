@@ -3,6 +3,7 @@
 #define SLUICE_DOMAIN_H
 
 #include <linux/kref.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 
 /**
@@ -37,10 +38,34 @@ static inline void sluice_domain_unlock(struct sluice_domain *domain)
 	mutex_unlock(&domain->lock);
 }
 
+/* Return: the domain that @domain has become part of, if it is not joined now. */
+static inline struct sluice_domain *sluice_domain_root(struct sluice_domain *domain)
+{
+	struct sluice_domain *forward;
+
+	/* Pairs with the release in sluice_domain_join(). */
+	while ((forward = smp_load_acquire(&domain->forward)))
+		domain = forward;
+	return domain;
+}
+
+void sluice_domain_join_roots(struct sluice_domain *a, struct sluice_domain *b);
+
 /* From now on, locking @a or @b locks both. */
-void sluice_domain_join(struct sluice_domain *a, struct sluice_domain *b);
+static inline void sluice_domain_join(struct sluice_domain *a,
+				      struct sluice_domain *b)
+{
+	a = sluice_domain_root(a);
+	b = sluice_domain_root(b);
+	if (a != b)
+		sluice_domain_join_roots(a, b);
+}
 
 /* For lockdep: is the domain that @domain has become part of locked? */
-void sluice_domain_assert(struct sluice_domain *domain);
+static inline void sluice_domain_assert(struct sluice_domain *domain)
+{
+	if (IS_ENABLED(CONFIG_LOCKDEP))
+		lockdep_assert_held(&sluice_domain_root(domain)->lock);
+}
 
 #endif

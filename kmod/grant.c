@@ -38,21 +38,51 @@ static void grant_init(struct sluice_grant *grant)
 	INIT_LIST_HEAD(&grant->leased);
 }
 
-struct sluice_grant *sluice_grant_new(struct sluice_user *user)
+static struct sluice_grant *grant_alloc(struct sluice_user *user)
 {
 	struct sluice_grant *grant;
-	int ret = sluice_charge(user, SLUICE_RES_LOCKS, 1);
 
-	if (ret)
-		return ERR_PTR(ret);
 	grant = kzalloc(sizeof(*grant), GFP_KERNEL_ACCOUNT);
-	if (!grant) {
-		sluice_uncharge(user, SLUICE_RES_LOCKS, 1);
-		return ERR_PTR(-ENOMEM);
-	}
+	if (!grant)
+		return NULL;
 	grant->user = sluice_user_hold(user);
 	grant_init(grant);
 	return grant;
+}
+
+static void grant_dealloc(struct sluice_grant *grant)
+{
+	sluice_user_put(grant->user);
+	kfree(grant);
+}
+
+/* @kept: nobody's, with the user's reference; or NULL. */
+static struct sluice_grant *grant_charge(struct sluice_user *user,
+					 struct sluice_grant *kept)
+{
+	struct sluice_grant *grant = kept ?: grant_alloc(user);
+	int ret;
+
+	if (!grant)
+		return ERR_PTR(-ENOMEM);
+	ret = sluice_charge(user, SLUICE_RES_LOCKS, 1);
+	if (!ret)
+		return grant;
+	grant_dealloc(grant);
+	return ERR_PTR(ret);
+}
+
+static void grant_uncharge(struct sluice_grant *grant)
+{
+	if (grant->revoked)
+		kfree(grant->revoked);
+	grant->revoked = NULL;
+	sluice_uncharge(grant->user, SLUICE_RES_LOCKS, 1);
+}
+
+struct sluice_grant *sluice_grant_new(struct sluice_user *user)
+{
+	return grant_charge(user, NULL);
 }
 
 void sluice_grant_reset(struct sluice_grant *grant)
@@ -72,10 +102,37 @@ void sluice_grant_free(struct sluice_grant *grant)
 		return;
 	if (grant->stands_in)
 		return sluice_word_keep(grant);
-	kfree(grant->revoked);
-	sluice_uncharge(grant->user, SLUICE_RES_LOCKS, 1);
-	sluice_user_put(grant->user);
-	kfree(grant);
+	grant_uncharge(grant);
+	grant_dealloc(grant);
+}
+
+struct sluice_grant *sluice_grant_take(struct sluice_holder *holder)
+{
+	return grant_charge(holder->user, xchg(&holder->spare_grant, NULL));
+}
+
+void sluice_grant_keep(struct sluice_holder *holder, struct sluice_grant *grant)
+{
+	if (IS_ERR_OR_NULL(grant))
+		return;
+	if (grant->stands_in)
+		return sluice_word_keep(grant);
+	grant_uncharge(grant);
+	grant = xchg(&holder->spare_grant, grant);
+	if (grant)
+		grant_dealloc(grant);
+}
+
+void sluice_grant_forget(struct sluice_holder *holder)
+{
+	if (holder->spare_grant)
+		grant_dealloc(holder->spare_grant);
+}
+
+static void block_revoke(struct sluice_resource *resource, u64 start, u64 last)
+{
+	if (resource->block)
+		sluice_block_revoke(resource, start, last);
 }
 
 static void grant_insert(struct sluice_grant *grant)
@@ -233,6 +290,8 @@ static void grant_unnotice(struct sluice_grant *grant)
 	struct sluice_holder *holder = grant->holder;
 
 	grant->wanted = SLUICE_UNLOCKED;
+	if (list_empty(&grant->news))
+		return;
 	list_del_init(&grant->news);
 	if (list_empty(&holder->notices))
 		WRITE_ONCE(holder->news, holder->news & ~SLUICE_NEWS_NOTICE);
@@ -244,10 +303,11 @@ void sluice_grant_withdraw(struct sluice_grant *grant)
 	grant_remove(grant);
 	if (!RB_EMPTY_NODE(&grant->held)) {
 		held_remove(grant);
-		sluice_block_revoke(grant->resource, grant->start, grant->last);
+		block_revoke(grant->resource, grant->start, grant->last);
 	}
 	grant_unnotice(grant);
-	list_del_init(&grant->leased);
+	if (!list_empty(&grant->leased))
+		list_del_init(&grant->leased);
 	grant->fresh = false;
 }
 
@@ -358,8 +418,10 @@ static struct sluice_grant *grant_split(struct sluice_grant *grant, u64 start,
 
 static void grant_drop(struct sluice_grant *grant)
 {
+	struct sluice_holder *holder = grant->holder;
+
 	sluice_grant_withdraw(grant);
-	sluice_grant_free(grant);
+	sluice_grant_keep(holder, grant);
 }
 
 static bool grant_alike(const struct sluice_grant *a,
@@ -429,7 +491,7 @@ bool sluice_grant_set(struct sluice_holder *holder,
 			grant_change(grant, mode);
 	}
 	if (changed)
-		sluice_block_revoke(resource, start, last);
+		block_revoke(resource, start, last);
 	if (changed && mode)
 		grants_join(holder, resource, start, last);
 	return changed;

@@ -100,6 +100,13 @@ void sluice_grant_free(struct sluice_grant *grant);
 
 /* Nobody's, and of nothing, but for who is charged for it. */
 void sluice_grant_reset(struct sluice_grant *grant);
+/* The same, with memory that the holder keeps for the next one. */
+struct sluice_grant *sluice_grant_take(struct sluice_holder *holder);
+void sluice_grant_keep(struct sluice_holder *holder,
+		       struct sluice_grant *grant);
+
+/* Let go of that memory. */
+void sluice_grant_forget(struct sluice_holder *holder);
 
 /* Let others see a grant whose range, mode and holder are set. */
 void sluice_grant_publish(struct sluice_grant *grant);

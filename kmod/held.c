@@ -12,6 +12,7 @@
 #include <linux/ktime.h>
 
 #include "backing.h"
+#include "compat.h"
 #include "deadlock.h"
 #include "domain.h"
 #include "grant.h"
@@ -52,7 +53,9 @@ static int unlock_check(struct sluice_want *want)
 	struct sluice_resource *resource = want_resource(want);
 	struct sluice_grant *grant;
 
-	if (!resource)
+	/* Of nothing anything is left. */
+	if (!resource ||
+	    (!want->mode && !want->start && want->last == SLUICE_END))
 		return 0;
 	for (grant = sluice_grant_own(want->holder, resource, want->start,
 				      want->last);
@@ -67,8 +70,13 @@ static void unlock_do(struct sluice_want *want, struct list_head *dirty)
 {
 	struct sluice_resource *resource = want_resource(want);
 
-	if (resource && sluice_grant_set(want->holder, resource, want->start,
-					 want->last, want->mode, want->spares))
+	if (!resource ||
+	    !sluice_grant_set(want->holder, resource, want->start, want->last,
+			      want->mode, want->spares))
+		return;
+	if (list_empty(&resource->waiters) && list_empty(&resource->dirty))
+		sluice_resource_settle(resource);
+	else
 		sluice_resource_dirty(resource, dirty);
 }
 
@@ -109,7 +117,8 @@ static int unlock_try(struct sluice_holder *holder, struct sluice_wants *items,
 	for (i = 0; i < items->count; i++)
 		unlock_do(&items->wants[i], &dirty);
 	sluice_request_pass(&dirty);
-	sluice_deadlock_resolve(&holder->request);
+	if (sluice_request_waits(&holder->request))
+		sluice_deadlock_resolve(&holder->request);
 unlock:
 	sluice_domain_unlock(domain);
 	return ret;
@@ -135,11 +144,15 @@ static long unlock_all(struct sluice_holder *holder, bool died)
 static bool unlock_prepare(struct sluice_holder *holder,
 			   const struct sluice_wants *items)
 {
-	s64 deadline = ktime_get_ns() + CHECK_PATIENCE;
 	const struct sluice_want *want;
 	bool lost = false;
+	s64 deadline;
 	u32 i;
 
+	if (list_empty_careful(&holder->backings) &&
+	    list_empty_careful(&holder->revoked))
+		return false;
+	deadline = ktime_get_ns() + CHECK_PATIENCE;
 	for (i = 0; i < items->count; i++) {
 		want = &items->wants[i];
 		sluice_backings_check(holder, want->space, &want->key, deadline);
@@ -154,6 +167,8 @@ static void unlock_follow(struct sluice_holder *holder,
 {
 	u32 i;
 
+	if (list_empty_careful(&holder->backings))
+		return;
 	sluice_wants_follow(holder, items);
 	for (i = 0; i < items->count; i++)
 		sluice_backings_await(holder, items->wants[i].space,
@@ -164,7 +179,7 @@ long sluice_held_unlock(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
-	struct sluice_wants items = {};
+	struct sluice_wants items sluice_unset;
 	bool lost;
 	int ret;
 
@@ -178,7 +193,7 @@ long sluice_held_unlock(struct sluice_call *call)
 		return unlock_all(holder, arg->flags & SLUICE_UNLOCK_DIED);
 	}
 	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
-			       arg->entry_size, false);
+			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)
 		return ret;
 	lost = unlock_prepare(holder, &items);
@@ -216,7 +231,7 @@ long sluice_held_renew(struct sluice_call *call)
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
 	struct sluice_domain *domain;
-	struct sluice_wants items = {};
+	struct sluice_wants items sluice_unset;
 	u64 now;
 	int ret;
 	u32 i;
@@ -225,7 +240,7 @@ long sluice_held_renew(struct sluice_call *call)
 		return -EINVAL;
 	call->replied = true;	/* there is nothing to tell */
 	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
-			       arg->entry_size, false);
+			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)
 		return ret;
 	domain = sluice_domain_lock(holder->domain);
@@ -263,7 +278,7 @@ long sluice_held_recover(struct sluice_call *call)
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
 	struct sluice_domain *domain;
-	struct sluice_wants items = {};
+	struct sluice_wants items sluice_unset;
 	LIST_HEAD(dirty);
 	int ret;
 	u32 i;
@@ -273,7 +288,7 @@ long sluice_held_recover(struct sluice_call *call)
 		return -EINVAL;
 	call->replied = true;	/* there is nothing to tell */
 	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
-			       arg->entry_size, false);
+			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)
 		return ret;
 	ret = spares_get(&items);

@@ -144,7 +144,7 @@ bool sluice_holder_lost(struct sluice_holder *holder,
 				  sluice_ranges_overlap(revoked->start,
 							revoked->last, start,
 							last) &&
-				  !memcmp(&revoked->key, key, sizeof(*key)));
+				  sluice_key_same(&revoked->key, key));
 		if (lost)
 			break;
 	}
@@ -274,11 +274,9 @@ static void holder_die(struct sluice_holder *holder)
 	if (sluice_request_waits(request)) {
 		sluice_request_fail(request, -EOWNERDEAD, &dirty);
 		sluice_request_pass(&dirty);
-	} else if (request->state == SLUICE_REQUEST_GRANTED) {
-		/* The caller never heard of it; what it had is left below. */
-		sluice_request_finish(request, false);
-		request->error = -EOWNERDEAD;
-		WRITE_ONCE(request->state, SLUICE_REQUEST_FAILED);
+	} else {
+		/* What it had before is left below. */
+		sluice_request_refuse(request, -EOWNERDEAD);
 	}
 	sluice_holder_tell(holder, SLUICE_NEWS_DEAD);
 	sluice_domain_unlock(domain);
@@ -296,6 +294,8 @@ static void holder_free(struct kref *ref)
 		kfree(revoked);
 	mutex_destroy(&holder->call);
 	mutex_destroy(&holder->backing_lock);
+	sluice_grant_forget(holder);
+	sluice_resource_free(holder->spare_resource);
 	put_pid(holder->tgid);
 	put_pid(holder->tid);
 	sluice_domain_put(holder->domain);

@@ -43,6 +43,8 @@ struct sluice_user;
  * @backing_lock: guards @backings; inside @call, outside the domain's lock
  * @backings: the kernel's own locks it has
  * @busy: atomic: @request is being made, waits, or has not been read
+ * @spare_grant: memory for the next grant, or NULL; exchanged
+ * @spare_resource: and for a resource that it may need; who made it @busy
  * @dead: it has no more, and gets nothing
  * @request: the one it may have; its wants exist while @busy
  * @held: its grants by resource and start, see grant.c
@@ -71,6 +73,8 @@ struct sluice_holder {
 	struct mutex backing_lock;
 	struct list_head backings;
 	atomic_t busy;
+	struct sluice_grant *spare_grant;
+	struct sluice_resource *spare_resource;
 
 	bool dead;
 	struct sluice_request request;

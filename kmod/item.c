@@ -16,6 +16,7 @@
 
 #include "backing.h"
 #include "call.h"
+#include "compat.h"
 #include "domain.h"
 #include "holder.h"
 #include "item.h"
@@ -105,7 +106,8 @@ void sluice_wants_free(struct sluice_wants *items)
 
 	for (i = 0; i < items->count; i++)
 		sluice_want_release(&items->wants[i]);
-	kvfree(items->wants);
+	if (items->wants != &items->one)
+		kvfree(items->wants);
 	items->wants = NULL;
 	items->count = 0;
 }
@@ -161,31 +163,63 @@ static int item_find(struct sluice_want *want, const struct sluice_item *item,
 			       item->fd);
 }
 
+/* The head of an item says how much of the key there is. */
+static int item_copy(struct sluice_item *item, const void __user *from,
+		     u32 stride)
+{
+	const size_t head = offsetof(struct sluice_item, key);
+	int ret;
+
+	if (stride != sizeof(*item))
+		return copy_struct_from_user(item, sizeof(*item), from, stride);
+	ret = sluice_call_words(item, from, head);
+	if (ret || item->kind != SLUICE_KIND_NAME ||
+	    item->key_len > SLUICE_KEY_MAX)
+		return ret;
+	return sluice_call_words(item->key, from + head,
+				 round_up(item->key_len, sizeof(u64)));
+}
+
 static int items_copy(struct sluice_wants *items, struct sluice_holder *holder,
 		      bool lock)
 {
-	struct sluice_item item;
+	struct sluice_want *want = items->wants;
+	struct sluice_item item sluice_unset;
 	u32 i;
 	int ret;
 
-	for (i = 0; i < items->count; i++) {
-		ret = copy_struct_from_user(&item, sizeof(item),
-					    u64_to_user_ptr(items->user +
-							    i * items->stride),
-					    items->stride);
-		items->wants[i].holder = holder;
+	for (i = 0; i < items->count; i++, want++) {
+		ret = item_copy(&item, u64_to_user_ptr(items->user +
+						       i * items->stride),
+				items->stride);
+		want->holder = holder;
+		want->space = NULL;
 		if (!ret)
-			ret = item_find(&items->wants[i], &item, lock);
+			ret = item_find(want, &item, lock);
 		if (ret)
 			return ret;
-		sluice_domain_join(holder->domain,
-				   items->wants[i].space->domain);
+		sluice_domain_join(holder->domain, want->space->domain);
 	}
 	return 0;
 }
 
+/* What nothing else sets. */
+static void want_init(struct sluice_want *want)
+{
+	memset(&want->key, 0, sizeof(want->key));
+	want->path = (struct path) {};
+	want->backing = NULL;
+	want->backed = 0;
+	want->spare = NULL;
+	want->grant = NULL;
+	memset(want->spares, 0, sizeof(want->spares));
+	want->granted = false;
+	want->strange = false;
+}
+
 int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
-		     u64 user, u32 count, u32 entry_size, bool lock)
+		     u64 user, u32 count, u32 entry_size,
+		     enum sluice_purpose purpose)
 {
 	int ret;
 
@@ -193,12 +227,17 @@ int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
 	items->stride = sluice_call_stride(entry_size, SLUICE_ITEM_SIZE_1);
 	if (!items->stride || !count || count > SLUICE_ITEMS_MAX)
 		return -EINVAL;
-	items->wants = kvcalloc(count, sizeof(*items->wants),
-				GFP_KERNEL_ACCOUNT);
+	items->wants = &items->one;
+	if (count == 1 && purpose != SLUICE_TO_LOCK_LATER)
+		want_init(&items->one);
+	else
+		items->wants = kvcalloc(count, sizeof(*items->wants),
+					GFP_KERNEL_ACCOUNT);
 	if (!items->wants)
 		return -ENOMEM;
 	items->count = count;
-	ret = items_copy(items, holder, lock);
+	items->backed = false;
+	ret = items_copy(items, holder, purpose != SLUICE_TO_CHANGE);
 	if (ret)
 		sluice_wants_free(items);
 	return ret;
@@ -210,8 +249,15 @@ static int want_tell(const struct sluice_want *want, u64 user, u32 stride,
 	struct sluice_item __user *item =
 		u64_to_user_ptr(user + (u64)index * stride);
 
-	return put_user(want->token, &item->token) ||
-		put_user(want->status, &item->status) ? -EFAULT : 0;
+	if (!user_write_access_begin(item, sizeof(*item)))
+		return -EFAULT;
+	unsafe_put_user(want->token, &item->token, fault);
+	unsafe_put_user(want->status, &item->status, fault);
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 int sluice_wants_tell(const struct sluice_request *request, u64 user, u32 count,

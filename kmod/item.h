@@ -4,6 +4,13 @@
 
 #include "request.h"
 
+/* What a call wants its items for. */
+enum sluice_purpose {
+	SLUICE_TO_CHANGE,	/* what the holder has */
+	SLUICE_TO_LOCK,		/* takes rights to lockspaces and files */
+	SLUICE_TO_LOCK_LATER,	/* and the wants outlive the call */
+};
+
 /**
  * struct sluice_wants - the items of one call
  * @user: struct sluice_item[@count]
@@ -11,6 +18,7 @@
  * @count: of them
  * @backed: some of them with the kernel's own lock
  * @wants: what they name
+ * @one: if it is one and does not outlive the call
  */
 struct sluice_wants {
 	u64 user;
@@ -18,6 +26,7 @@ struct sluice_wants {
 	u32 count;
 	bool backed;
 	struct sluice_want *wants;
+	struct sluice_want one;
 };
 
 /**
@@ -27,13 +36,14 @@ struct sluice_wants {
  * @user: as called
  * @count: as called
  * @entry_size: as called
- * @lock: they are to be locked: that takes rights to lockspaces and files
+ * @purpose: what for
  *
  * Return: 0; -EINVAL, -EFAULT, -EBADF, -EACCES, -ENOMEM, or what is wrong with
  * a file.
  */
 int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
-		     u64 user, u32 count, u32 entry_size, bool lock);
+		     u64 user, u32 count, u32 entry_size,
+		     enum sluice_purpose purpose);
 void sluice_wants_free(struct sluice_wants *items);
 
 /**

@@ -17,6 +17,7 @@
 #include <linux/wait.h>
 
 #include "backing.h"
+#include "compat.h"
 #include "domain.h"
 #include "holder.h"
 #include "item.h"
@@ -35,7 +36,7 @@ static bool wants_apart(const struct sluice_wants *items)
 			if (a->space == b->space &&
 			    sluice_ranges_overlap(a->start, a->last, b->start,
 						  b->last) &&
-			    !memcmp(&a->key, &b->key, sizeof(a->key)))
+			    sluice_key_same(&a->key, &b->key))
 				return false;
 		}
 	}
@@ -80,9 +81,59 @@ static int lock_sleep(struct sluice_holder *holder)
 	return ret;
 }
 
-/* Who woke up looks what became of it; if nothing yet, then nothing will. */
-static int lock_awake(struct sluice_holder *holder, int ret)
+/* Be done with it. The domain's lock. */
+static void lock_over(struct sluice_holder *holder, bool keep)
 {
+	struct sluice_request *request = &holder->request;
+
+	sluice_request_finish(request, keep);
+	request->wants = NULL;
+	request->count = 0;
+}
+
+/* Tell the caller what was granted. */
+static int lock_tell(struct sluice_call *call, const struct sluice_wants *items)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_request *request = &holder->request;
+	struct sluice_lock __user *user = call->user;
+	int ret;
+
+	ret = sluice_wants_tell(request, items->user, items->count,
+				items->stride);
+	if (!ret && call->size >= offsetofend(struct sluice_lock, index))
+		ret = put_user(request->index, &user->index);
+	call->replied = !ret;
+	return ret;
+}
+
+/*
+ * The request waits no more. Mostly the caller can be told at once, and it is
+ * over; but not if a page must be got for that, nor if the kernel's own locks
+ * have to be had first. The domain's lock.
+ */
+static void lock_conclude(struct sluice_call *call,
+			  const struct sluice_wants *items, int ret)
+{
+	bool told;
+
+	if (!ret && items->backed)
+		return;
+	if (!ret) {
+		pagefault_disable();
+		told = !lock_tell(call, items);
+		pagefault_enable();
+		if (!told)
+			return;
+	}
+	lock_over(call->file->private_data, !ret);
+}
+
+/* Who woke up looks what became of it; if nothing yet, then nothing will. */
+static int lock_awake(struct sluice_call *call, const struct sluice_wants *items,
+		      int ret)
+{
+	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_request *request = &holder->request;
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	LIST_HEAD(dirty);
@@ -92,13 +143,15 @@ static int lock_awake(struct sluice_holder *holder, int ret)
 		sluice_request_pass(&dirty);
 	}
 	ret = request->error;
+	lock_conclude(call, items, ret);
 	sluice_domain_unlock(domain);
 	return ret;
 }
 
-static int lock_start(struct sluice_holder *holder, const struct sluice_wants *items,
+static int lock_start(struct sluice_call *call, const struct sluice_wants *items,
 		      const struct sluice_lock *lock)
 {
+	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_request *request = &holder->request;
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	int ret = -EOWNERDEAD;
@@ -112,6 +165,8 @@ static int lock_start(struct sluice_holder *holder, const struct sluice_wants *i
 	request->cancelled = false;
 	if (!holder->dead)
 		ret = sluice_request_start(request);
+	if (ret != -EINPROGRESS)
+		lock_conclude(call, items, ret);
 	sluice_domain_unlock(domain);
 	return ret;
 }
@@ -124,23 +179,9 @@ static int lock_finish(struct sluice_holder *holder, int ret)
 
 	if (!ret && request->state != SLUICE_REQUEST_GRANTED)
 		ret = request->error;	/* the holder died */
-	sluice_request_finish(request, !ret);
-	request->wants = NULL;
-	request->count = 0;
+	lock_over(holder, !ret);
 	sluice_domain_unlock(domain);
 	return ret;
-}
-
-/* Tell the caller what was granted. */
-static int lock_tell(struct sluice_call *call, const struct sluice_wants *items)
-{
-	struct sluice_holder *holder = call->file->private_data;
-	int ret;
-
-	call->arg.lock.index = holder->request.index;
-	ret = sluice_wants_tell(&holder->request, items->user, items->count,
-				items->stride);
-	return ret ?: sluice_call_reply(call);
 }
 
 static void request_set_stranger(struct sluice_holder *holder)
@@ -227,11 +268,34 @@ static int lock_backed(struct sluice_call *call, struct sluice_wants *items,
 	return ret;
 }
 
+/* Return: whether it is granted, the caller told, and that is all. */
+static bool lock_accept(struct sluice_call *call, const struct sluice_wants *items)
+{
+	struct sluice_holder *holder = call->file->private_data;
+	struct sluice_request *request = &holder->request;
+
+	if (items->backed || !sluice_request_acceptable(request) ||
+	    lock_tell(call, items) || !sluice_request_accept(request))
+		return false;
+	request->wants = NULL;
+	request->count = 0;
+	return true;
+}
+
+static int lock_wait(struct sluice_call *call, const struct sluice_wants *items)
+{
+	int ret = lock_sleep(call->file->private_data);
+
+	if (!ret && lock_accept(call, items))
+		return 0;
+	return lock_awake(call, items, ret);
+}
+
 /* Return: 0 if it is granted, -EINPROGRESS if somebody else sees to it. */
-static int lock_grant(struct sluice_holder *holder, struct sluice_wants *items,
+static int lock_grant(struct sluice_call *call, struct sluice_wants *items,
 		      const struct sluice_lock *lock)
 {
-	int ret = lock_start(holder, items, lock);
+	int ret = lock_start(call, items, lock);
 
 	if (ret == -EINPROGRESS && lock->flags & SLUICE_LOCK_ASYNC) {
 		items->wants = NULL;	/* the request's now */
@@ -239,7 +303,7 @@ static int lock_grant(struct sluice_holder *holder, struct sluice_wants *items,
 		return ret;
 	}
 	if (ret == -EINPROGRESS)
-		ret = lock_awake(holder, lock_sleep(holder));
+		ret = lock_wait(call, items);
 	return ret;
 }
 
@@ -250,10 +314,11 @@ static int lock_plain(struct sluice_call *call, struct sluice_wants *items)
 
 	if (ret)
 		return ret;
-	ret = lock_grant(holder, items, &call->arg.lock);
+	ret = lock_grant(call, items, &call->arg.lock);
 	if (ret == -EINPROGRESS)
 		return ret;
-	ret = lock_finish(holder, ret ?: lock_tell(call, items));
+	if (!ret && !call->replied)
+		ret = lock_finish(holder, lock_tell(call, items));
 	sluice_wants_follow(holder, items);
 	return ret;
 }
@@ -289,15 +354,13 @@ static int lock_strange(struct sluice_call *call, struct sluice_wants *items)
 		ret = lock_prepare(items, lock);
 		if (ret)
 			return ret;
-		ret = lock_grant(holder, items, &attempt);
+		ret = lock_grant(call, items, &attempt);
 		if (!ret) {
 			ret = lock_backed(call, items, &stuck);
 			if (ret == -EAGAIN && any) {
 				stuck->strange = true;
 				continue;
 			}
-		} else {
-			lock_finish(holder, ret);
 		}
 		if (ret != -EAGAIN || lock->flags & SLUICE_LOCK_TRY)
 			return ret;
@@ -324,7 +387,7 @@ long sluice_lock_lock(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_lock *lock = &call->arg.lock;
-	struct sluice_wants items = {};
+	struct sluice_wants items sluice_unset;
 	long ret;
 
 	if (lock->flags & ~(SLUICE_LOCK_ANY | SLUICE_LOCK_TRY |
@@ -333,9 +396,10 @@ long sluice_lock_lock(struct sluice_call *call)
 		return -EINVAL;
 	if (atomic_cmpxchg(&holder->busy, 0, 1))
 		return -EBUSY;
-	lock->index = 0;
 	ret = sluice_wants_get(&items, holder, lock->items, lock->count,
-			       lock->entry_size, true);
+			       lock->entry_size,
+			       lock->flags & SLUICE_LOCK_ASYNC ?
+			       SLUICE_TO_LOCK_LATER : SLUICE_TO_LOCK);
 	if (!ret) {
 		ret = lock_items(call, &items);
 		sluice_wants_free(&items);

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
+#include "compat.h"
 #include "deadlock.h"
 #include "domain.h"
 #include "inspect.h"
@@ -85,7 +86,8 @@ free:
 struct sluice_lockspace *sluice_lockspace_fget(int fd, u32 *access)
 {
 	struct sluice_lockspace *space = ERR_PTR(-EINVAL);
-	struct file *file = fget(fd);
+	struct fd found = fdget(fd);
+	struct file *file = fd_file(found);
 	struct sluice_object_file *of;
 
 	if (!file)
@@ -95,7 +97,7 @@ struct sluice_lockspace *sluice_lockspace_fget(int fd, u32 *access)
 		*access = of->access;
 		space = sluice_lockspace_get(sluice_lockspace_of(of->object));
 	}
-	fput(file);
+	fdput(found);
 	return space;
 }
 

@@ -11,6 +11,7 @@
 #include "object.h"
 
 struct sluice_domain;
+struct sluice_resource;
 struct sluice_words;
 
 /**
@@ -22,8 +23,11 @@ struct sluice_words;
  * @domain: where it began; the lock guards all that follows
  * @closed: nobody has a descriptor, so nothing is remembered
  * @by_key: resources
+ * @recent: the resource that was looked for last, or NULL
  * @resources: by number
  * @resource_count: of them
+ * @idle: resources that nobody needs, see resource.c
+ * @idle_count: of them
  * @resource_numbers: the last one given
  * @token: the last one given
  * @changes: of what is held, waited for and remembered: serials of those
@@ -45,8 +49,11 @@ struct sluice_lockspace {
 	struct sluice_domain *domain;
 	bool closed;
 	struct rhashtable by_key;
+	struct sluice_resource *recent;
 	struct list_head resources;
 	u64 resource_count;
+	struct list_head idle;
+	u32 idle_count;
 	u64 resource_numbers;
 	u64 token;
 	u64 changes;

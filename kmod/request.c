@@ -19,8 +19,10 @@
  * Granting has two steps. sluice_request_grant() adds what was wanted to what
  * the holder had; sluice_request_finish() drops what it replaces once the
  * caller has been told, or else the new grant. Nobody else gets in between.
+ * Where there is nothing to drop, sluice_request_accept() is enough, and needs
+ * no lock: so who was woken need not wait for who woke him.
  *
- * Locks: the domain's, see domain.c, in every function here.
+ * Locks: the domain's, see domain.c, in every function here but what accepts.
  */
 #include <linux/err.h>
 #include <linux/errno.h>
@@ -57,7 +59,7 @@ static int want_prepare_grant(struct sluice_want *want)
 	struct sluice_holder *holder = want->holder;
 
 	if (!want->grant)
-		want->grant = sluice_grant_new(holder->user);
+		want->grant = sluice_grant_take(holder);
 	if (IS_ERR(want->grant))
 		return PTR_ERR(want->grant);
 	if ((want->lease || want->backed) && !want->grant->revoked) {
@@ -67,9 +69,18 @@ static int want_prepare_grant(struct sluice_want *want)
 			return -ENOMEM;
 	}
 	/* A range that the holder has may become two; later it has no more. */
-	if (READ_ONCE(holder->held_count) && !want->spares[0])
+	if (READ_ONCE(holder->held_count) && !want->spares[0] &&
+	    (want->start || want->last != SLUICE_END))
 		want->spares[0] = sluice_grant_new(holder->user);
 	return PTR_ERR_OR_ZERO(want->spares[0]);
+}
+
+static struct sluice_resource *want_prepare_resource(struct sluice_holder *holder)
+{
+	struct sluice_resource *spare = holder->spare_resource;
+
+	holder->spare_resource = NULL;
+	return spare ?: sluice_resource_new();
 }
 
 int sluice_want_prepare(struct sluice_want *want)
@@ -79,22 +90,29 @@ int sluice_want_prepare(struct sluice_want *want)
 	want->jumps = false;
 	want->noticed = 0;
 	want->passed = 0;
-	/* Who is at his limit may still have what there is. */
 	if (!want->spare)
-		want->spare = sluice_resource_new(want->holder->user);
+		want->spare = want_prepare_resource(want->holder);
 	return want_prepare_grant(want);
 }
 
 void sluice_want_release(struct sluice_want *want)
 {
+	struct sluice_holder *holder = want->holder;
 	u32 i;
 
-	sluice_resource_free(want->spare);
-	sluice_grant_free(want->grant);
+	if (want->spare && !holder->spare_resource)
+		swap(want->spare, holder->spare_resource);
+	if (want->spare)
+		sluice_resource_free(want->spare);
+	if (want->grant)
+		sluice_grant_keep(holder, want->grant);
 	for (i = 0; i < SLUICE_SPARES; i++)
-		sluice_grant_free(want->spares[i]);
-	sluice_backing_put(want);
-	path_put(&want->path);
+		if (want->spares[i])
+			sluice_grant_free(want->spares[i]);
+	if (want->backing)
+		sluice_backing_put(want);
+	if (want->path.mnt)
+		path_put(&want->path);
 	if (want->space)
 		sluice_lockspace_put(want->space);
 }
@@ -199,25 +217,31 @@ static void request_leave(struct sluice_request *request,
 		want_leave(&request->wants[i], dirty);
 }
 
-static int request_queue(struct sluice_request *request)
+static int want_find(struct sluice_want *want)
 {
 	struct sluice_resource *resource;
-	struct sluice_want *want;
+
+	resource = sluice_resource_add(want->space, &want->key,
+				       want->path.mnt ? &want->path : NULL,
+				       want->holder->user, &want->spare);
+	if (IS_ERR(resource))
+		return PTR_ERR(resource);
+	want->resource = resource;
+	sluice_word_take(resource);
+	return 0;
+}
+
+static int request_queue(struct sluice_request *request)
+{
+	int ret = 0;
 	u32 i;
 
-	for (i = 0; i < request->count; i++) {
-		want = &request->wants[i];
-		resource = sluice_resource_add(want->space, &want->key,
-					       want->path.mnt ? &want->path :
-								NULL,
-					       &want->spare);
-		if (IS_ERR(resource))
-			return PTR_ERR(resource);
-		want->resource = resource;
-		sluice_word_take(resource);
-		want_enqueue(want);
+	for (i = 0; i < request->count && !ret; i++) {
+		ret = want_find(&request->wants[i]);
+		if (!ret)
+			want_enqueue(&request->wants[i]);
 	}
-	return 0;
+	return ret;
 }
 
 /*
@@ -409,11 +433,10 @@ static void want_grant(struct sluice_want *want, u64 now)
 	grant->since = now;
 	grant->backed = want->backed;
 	grant->expires = want->lease ? now + want->lease : 0;
-	if (sluice_mode_exclusive(want->mode))
-		grant->token = ++space->token;
+	grant->token = sluice_mode_exclusive(want->mode) ? ++space->token : 0;
 	want->token = grant->token;
-	want->status = want->mode == SLUICE_NL ? 0 :
-		sluice_resource_status(resource, want->start, want->last);
+	want->status = want->mode == SLUICE_NL || list_empty(&resource->died) ?
+		0 : sluice_resource_status(resource, want->start, want->last);
 	want->granted = true;
 	space->granted++;
 	trace_sluice_lock_grant(want, sluice_request_waits(&want->holder->request) ?
@@ -439,7 +462,7 @@ static void want_settle(struct sluice_want *want, bool keep,
 			sluice_grant_settle(grant, want->spares);
 		} else {
 			sluice_grant_withdraw(grant);
-			sluice_grant_free(grant);
+			sluice_grant_keep(want->holder, grant);
 		}
 		sluice_resource_dirty(resource, dirty);
 	} else if (!keep) {
@@ -467,7 +490,8 @@ static void request_end(struct sluice_request *request, u32 state, int error)
 	bool waited = sluice_request_waits(request);
 
 	request->error = error;
-	WRITE_ONCE(request->state, state);
+	/* Pairs with the acquire in sluice_request_acceptable(). */
+	smp_store_release(&request->state, state);
 	if (!waited)
 		return;
 	if (request->flags & SLUICE_LOCK_ASYNC)
@@ -553,7 +577,7 @@ static void resource_pass(struct sluice_resource *resource,
 	}
 }
 
-void sluice_request_pass(struct list_head *dirty)
+void sluice_request_pass_dirty(struct list_head *dirty)
 {
 	struct sluice_resource *resource;
 
@@ -590,8 +614,9 @@ void sluice_request_lost(struct sluice_resource *resource)
 }
 
 /* It cannot be granted now; @index is where that was seen. */
-static int request_wait(struct sluice_request *request, u32 index, u64 now)
+static int request_wait(struct sluice_request *request, u32 index)
 {
+	u64 now = ktime_get_ns();
 	u32 i;
 
 	if (request->flags & SLUICE_LOCK_TRY)
@@ -616,21 +641,47 @@ static int request_wait(struct sluice_request *request, u32 index, u64 now)
 		sluice_request_waits(request) ? -EINPROGRESS : request->error;
 }
 
+/*
+ * What nobody has, nobody waits for, and nobody left behind is granted without
+ * a place in its queue. Return: 0, -EAGAIN to go and queue, or an error.
+ */
+static int request_take(struct sluice_request *request,
+			struct list_head *dirty)
+{
+	struct sluice_want *want = request->wants;
+	struct sluice_resource *resource;
+	int ret;
+
+	if (request->count > 1 || want->strange)
+		return -EAGAIN;
+	ret = want_find(want);
+	if (ret)
+		return ret;
+	resource = want->resource;
+	if (resource->held_modes || resource->waiting_modes ||
+	    !list_empty(&resource->died))
+		return -EAGAIN;
+	sluice_request_grant(request, 0, dirty);
+	return 0;
+}
+
 int sluice_request_start(struct sluice_request *request)
 {
-	u64 now = ktime_get_ns();
 	LIST_HEAD(dirty);
 	u32 index;
 	int ret;
 
 	request_assert(request);
+	ret = request_take(request, &dirty);
+	if (ret != -EAGAIN)
+		return ret;
 	ret = request_queue(request);
 	if (!ret && request_lost(request))
 		ret = -ENOTRECOVERABLE;
 	if (!ret && request_grantable(request, &index))
 		sluice_request_grant(request, index, &dirty);
 	else if (!ret)
-		ret = request_wait(request, index, now);
+		ret = request_wait(request, index);
 	if (ret && ret != -EINPROGRESS)
 		request_leave(request, &dirty);
 	sluice_request_pass(&dirty);
@@ -645,5 +696,40 @@ void sluice_request_finish(struct sluice_request *request, bool keep)
 	if (request->state == SLUICE_REQUEST_GRANTED)
 		request_settle(request, keep, &dirty);
 	WRITE_ONCE(request->state, SLUICE_REQUEST_IDLE);
+	sluice_request_pass(&dirty);
+}
+
+bool sluice_request_acceptable(const struct sluice_request *request)
+{
+	const struct sluice_want *want;
+	u32 i;
+
+	if (smp_load_acquire(&request->state) != SLUICE_REQUEST_GRANTED)
+		return false;
+	for (i = 0; i < request->count; i++) {
+		want = &request->wants[i];
+		/* It replaces something: that has to be dropped. */
+		if (want->granted && want->grant)
+			return false;
+	}
+	return true;
+}
+
+bool sluice_request_accept(struct sluice_request *request)
+{
+	return cmpxchg(&request->state, SLUICE_REQUEST_GRANTED,
+		       SLUICE_REQUEST_IDLE) == SLUICE_REQUEST_GRANTED;
+}
+
+void sluice_request_refuse(struct sluice_request *request, int error)
+{
+	LIST_HEAD(dirty);
+
+	request_assert(request);
+	if (cmpxchg(&request->state, SLUICE_REQUEST_GRANTED,
+		    SLUICE_REQUEST_FAILED) != SLUICE_REQUEST_GRANTED)
+		return;
+	request->error = error;
+	request_settle(request, false, &dirty);
 	sluice_request_pass(&dirty);
 }

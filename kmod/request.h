@@ -30,7 +30,7 @@ struct sluice_lockspace;
  * @status: of the resource when it was granted
  * @token: of the grant
  * @resource: while it is queued
- * @spare: becomes @resource, if there is none; or why it cannot be
+ * @spare: becomes @resource, if there is no memory of it; or NULL
  * @grant: becomes the grant; afterwards only if that is fresh
  * @spares: for sluice_grant_settle()
  * @granted: and the caller does not know yet
@@ -90,7 +90,7 @@ struct sluice_want {
 enum sluice_request_state {
 	SLUICE_REQUEST_IDLE,
 	SLUICE_REQUEST_WAITING,
-	SLUICE_REQUEST_GRANTED,
+	SLUICE_REQUEST_GRANTED,	/* until who asked says that he knows */
 	SLUICE_REQUEST_FAILED,
 };
 
@@ -101,7 +101,8 @@ enum sluice_request_state {
  * @flags: SLUICE_LOCK_*
  * @priority: the higher the sooner
  * @deadline: monotonic nanoseconds
- * @state: enum sluice_request_state; read without the lock by who sleeps
+ * @state: enum sluice_request_state; read without the lock by who sleeps, see
+ *	sluice_request_accept()
  * @error: why it failed
  * @index: of SLUICE_LOCK_ANY: what was granted
  * @since: it waits, monotonic nanoseconds
@@ -176,6 +177,22 @@ int sluice_request_start(struct sluice_request *request);
  */
 void sluice_request_finish(struct sluice_request *request, bool keep);
 
+/**
+ * sluice_request_accept - be done with a request that was granted, and kept
+ * @request: waited
+ *
+ * Whoever granted it may still have the domain's lock, so this does without.
+ *
+ * Return: false if it was taken back, or the lock is needed: finish it then.
+ */
+bool sluice_request_accept(struct sluice_request *request);
+
+/* Can it be accepted? It was granted, if the caller saw that. */
+bool sluice_request_acceptable(const struct sluice_request *request);
+
+/* Take back what was granted, if whoever asked does not know yet. */
+void sluice_request_refuse(struct sluice_request *request, int error);
+
 /* End a request that waits. */
 void sluice_request_fail(struct sluice_request *request, int error,
 			 struct list_head *dirty);
@@ -184,8 +201,14 @@ void sluice_request_fail(struct sluice_request *request, int error,
 void sluice_request_grant(struct sluice_request *request, u32 index,
 			  struct list_head *dirty);
 
+void sluice_request_pass_dirty(struct list_head *dirty);
+
 /* Grant what can be granted now, and remove what is not needed. */
-void sluice_request_pass(struct list_head *dirty);
+static inline void sluice_request_pass(struct list_head *dirty)
+{
+	if (!list_empty(dirty))
+		sluice_request_pass_dirty(dirty);
+}
 
 /* How a want's look at what stands in its way begins. */
 void sluice_want_rewind(struct sluice_want *want);

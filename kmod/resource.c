@@ -6,6 +6,11 @@
  * held or waited for and, as long as the lockspace can be found, while there is
  * something for the next one who comes: a dead owner's mark, a value, a block.
  *
+ * Who takes something mostly takes it again. So the memory of the last few that
+ * nobody needed any more stays in the table, idle: such a resource is as good as
+ * gone. It is charged to nobody, not counted, not told of, pins no file, and
+ * gets a new number when it begins again.
+ *
  * Marks are ranges that were held for writing by who died, and ranges that were
  * declared lost; those of a kind are apart from each other. A resource keeps so
  * many that honest users will not notice, and beyond that the last one grows
@@ -28,6 +33,7 @@
 #include "word.h"
 
 #define MARKS_MAX	256
+#define IDLE_MAX	16	/* of a lockspace */
 
 static u32 key_hash(const void *data, u32 len, u32 seed)
 {
@@ -36,39 +42,43 @@ static u32 key_hash(const void *data, u32 len, u32 seed)
 	return jhash(key, offsetof(struct sluice_key, bytes) + key->len, seed);
 }
 
+static int key_differs(struct rhashtable_compare_arg *arg, const void *object)
+{
+	const struct sluice_resource *resource = object;
+
+	return !sluice_key_same(&resource->key, arg->key);
+}
+
 static const struct rhashtable_params resource_params = {
 	.head_offset = offsetof(struct sluice_resource, node),
 	.key_offset = offsetof(struct sluice_resource, key),
 	.key_len = sizeof(struct sluice_key),
 	.hashfn = key_hash,
+	.obj_cmpfn = key_differs,
 	.automatic_shrinking = true,
 };
 
 int sluice_resources_init(struct sluice_lockspace *space)
 {
 	INIT_LIST_HEAD(&space->resources);
+	INIT_LIST_HEAD(&space->idle);
 	return rhashtable_init(&space->by_key, &resource_params);
 }
 
 void sluice_resources_exit(struct sluice_lockspace *space)
 {
-	WARN_ON_ONCE(!list_empty(&space->resources));
+	WARN_ON_ONCE(!list_empty(&space->resources) ||
+		     !list_empty(&space->idle));
 	rhashtable_destroy(&space->by_key);
 }
 
-struct sluice_resource *sluice_resource_new(struct sluice_user *user)
+struct sluice_resource *sluice_resource_new(void)
 {
 	struct sluice_resource *resource;
-	int ret = sluice_charge(user, SLUICE_RES_RESOURCES, 1);
 
-	if (ret)
-		return ERR_PTR(ret);
 	resource = kzalloc(sizeof(*resource), GFP_KERNEL_ACCOUNT);
-	if (!resource) {
-		sluice_uncharge(user, SLUICE_RES_RESOURCES, 1);
-		return ERR_PTR(-ENOMEM);
-	}
-	resource->user = sluice_user_hold(user);
+	if (!resource)
+		return NULL;
 	resource->grants = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&resource->waiters);
 	INIT_LIST_HEAD(&resource->died);
@@ -76,77 +86,161 @@ struct sluice_resource *sluice_resource_new(struct sluice_user *user)
 	return resource;
 }
 
-static void resource_unpin(struct sluice_resource *resource)
-{
-	path_put(&resource->path);
-	resource->path = (struct path) {};
-}
-
 void sluice_resource_free(struct sluice_resource *resource)
 {
-	if (IS_ERR_OR_NULL(resource))
+	if (!resource)
 		return;
-	resource_unpin(resource);
 	if (resource->stand_in) {
 		resource->stand_in->stands_in = false;
 		sluice_grant_free(resource->stand_in);
 	}
-	sluice_uncharge(resource->user, SLUICE_RES_RESOURCES, 1);
-	sluice_user_put(resource->user);
+	if (resource->user)
+		sluice_user_put(resource->user);
 	kfree(resource);
+}
+
+static void resource_unpin(struct sluice_resource *resource)
+{
+	if (!resource->path.mnt)
+		return;
+	path_put(&resource->path);
+	resource->path = (struct path) {};
+}
+
+/* Idle ones, too. */
+static struct sluice_resource *resource_lookup(struct sluice_lockspace *space,
+					       const struct sluice_key *key)
+{
+	struct sluice_resource *resource = space->recent;
+
+	sluice_domain_assert(space->domain);
+	if (resource && sluice_key_same(&resource->key, key))
+		return resource;
+	resource = rhashtable_lookup_fast(&space->by_key, key, resource_params);
+	if (resource)
+		space->recent = resource;
+	return resource;
 }
 
 struct sluice_resource *sluice_resource_find(struct sluice_lockspace *space,
 					     const struct sluice_key *key)
 {
-	sluice_domain_assert(space->domain);
-	return rhashtable_lookup_fast(&space->by_key, key, resource_params);
+	struct sluice_resource *resource = resource_lookup(space, key);
+
+	return resource && resource->number ? resource : NULL;
 }
 
-struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
-					    const struct sluice_key *key,
-					    const struct path *path,
-					    struct sluice_resource **spare)
+/* From now on it is somebody's. Return: 0 or -EDQUOT. */
+static int resource_begin(struct sluice_resource *resource,
+			  struct sluice_user *user)
 {
-	struct sluice_resource *resource = sluice_resource_find(space, key);
-	int ret;
+	struct sluice_lockspace *space = resource->space;
+	int ret = sluice_charge(user, SLUICE_RES_RESOURCES, 1);
 
-	if (!resource) {
-		resource = *spare;
-		if (IS_ERR(resource))
-			return resource;
-		resource->key = *key;
-		ret = rhashtable_insert_fast(&space->by_key, &resource->node,
-					     resource_params);
-		if (ret)	/* it says EBUSY when it cannot grow */
-			return ERR_PTR(-ENOMEM);
-		*spare = NULL;
-		resource->space = sluice_lockspace_get(space);
-		resource->number = ++space->resource_numbers;
-		list_add_tail(&resource->link, &space->resources);
-		space->resource_count++;
+	if (ret)
+		return ret;
+	if (resource->user != user) {
+		if (resource->user)
+			sluice_user_put(resource->user);
+		resource->user = sluice_user_hold(user);
 	}
-	if (path && !resource->path.mnt) {
-		resource->path = *path;
-		path_get(&resource->path);
-	}
-	return resource;
+	resource->number = ++space->resource_numbers;
+	list_move_tail(&resource->link, &space->resources);
+	space->idle_count--;
+	space->resource_count++;
+	return 0;
+}
+
+static void resource_end(struct sluice_resource *resource)
+{
+	struct sluice_lockspace *space = resource->space;
+
+	resource_unpin(resource);
+	sluice_uncharge(resource->user, SLUICE_RES_RESOURCES, 1);
+	resource->number = 0;
+	list_move_tail(&resource->link, &space->idle);
+	if (!list_empty(&resource->dirty))
+		list_del_init(&resource->dirty);
+	space->resource_count--;
+	space->idle_count++;
+	space->changes++;
 }
 
 static void resource_remove(struct sluice_resource *resource)
 {
 	struct sluice_lockspace *space = resource->space;
 
+	if (space->recent == resource)
+		space->recent = NULL;
 	rhashtable_remove_fast(&space->by_key, &resource->node,
 			       resource_params);
 	list_del(&resource->link);
-	list_del(&resource->dirty);
-	if (resource->block)
-		sluice_block_put(resource->block);
-	space->resource_count--;
-	space->changes++;
+	space->idle_count--;
 	sluice_resource_free(resource);
 	sluice_lockspace_put(space);
+}
+
+/* The oldest go first. */
+static void idle_trim(struct sluice_lockspace *space)
+{
+	u32 most = space->closed ? 0 : IDLE_MAX;
+
+	if (space->idle_count <= most)
+		return;
+	sluice_lockspace_get(space);
+	while (space->idle_count > most)
+		resource_remove(list_first_entry(&space->idle,
+						 struct sluice_resource, link));
+	sluice_lockspace_put(space);
+}
+
+/* A new one, idle. */
+static struct sluice_resource *resource_insert(struct sluice_lockspace *space,
+					       const struct sluice_key *key,
+					       struct sluice_resource **spare)
+{
+	struct sluice_resource *resource = *spare;
+
+	if (!resource)
+		return ERR_PTR(-ENOMEM);
+	resource->key = *key;
+	/* It says EBUSY when it cannot grow. */
+	if (rhashtable_insert_fast(&space->by_key, &resource->node,
+				   resource_params))
+		return ERR_PTR(-ENOMEM);
+	*spare = NULL;
+	resource->space = sluice_lockspace_get(space);
+	list_add_tail(&resource->link, &space->idle);
+	space->idle_count++;
+	space->recent = resource;
+	return resource;
+}
+
+struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
+					    const struct sluice_key *key,
+					    const struct path *path,
+					    struct sluice_user *user,
+					    struct sluice_resource **spare)
+{
+	struct sluice_resource *resource = resource_lookup(space, key);
+	int ret;
+
+	if (!resource)
+		resource = resource_insert(space, key, spare);
+	if (IS_ERR(resource))
+		return resource;
+	if (!resource->number) {
+		ret = resource_begin(resource, user);
+		if (ret) {
+			idle_trim(space);
+			return ERR_PTR(ret);
+		}
+	}
+	if (path && !resource->path.mnt) {
+		resource->path = *path;
+		path_get(&resource->path);
+	}
+	return resource;
 }
 
 static void marks_forget(struct sluice_resource *resource)
@@ -166,6 +260,15 @@ static void resource_keep(struct sluice_resource *resource)
 	sluice_word_yield(resource);
 }
 
+/* Nobody can ask for it any more. */
+static void resource_forget(struct sluice_resource *resource)
+{
+	marks_forget(resource);
+	if (resource->block)
+		sluice_block_put(resource->block);
+	resource->block = NULL;
+}
+
 void sluice_resource_settle(struct sluice_resource *resource)
 {
 	sluice_domain_assert(resource->space->domain);
@@ -173,11 +276,12 @@ void sluice_resource_settle(struct sluice_resource *resource)
 	    !list_empty(&resource->waiters))
 		return;
 	if (resource->space->closed)
-		marks_forget(resource);
+		resource_forget(resource);
 	else if (!list_empty(&resource->died) || resource->has_value ||
 		 resource->block || resource->word)
 		return resource_keep(resource);
-	resource_remove(resource);
+	resource_end(resource);
+	idle_trim(resource->space);
 }
 
 void sluice_resources_forget(struct sluice_lockspace *space)
@@ -189,6 +293,7 @@ void sluice_resources_forget(struct sluice_lockspace *space)
 		sluice_resource_settle(resource);
 		cond_resched();
 	}
+	idle_trim(space);
 }
 
 /*

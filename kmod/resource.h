@@ -3,6 +3,7 @@
 #define SLUICE_RESOURCE_H
 
 #include <linux/list.h>
+#include <linux/math.h>
 #include <linux/path.h>
 #include <linux/rbtree.h>
 #include <linux/rhashtable-types.h>
@@ -18,24 +19,43 @@ struct sluice_word;
 
 /**
  * struct sluice_key - what tells a resource from the others of its lockspace
+ * @words: all that follows, as it is compared
  * @kind: enum sluice_kind
  * @len: bytes
  * @bytes: a name, or a struct sluice_file_key; zero beyond @len
  */
 struct sluice_key {
-	u8 kind;
-	u8 len;
-	u8 bytes[SLUICE_KEY_MAX];
+	union {
+		u64 words[DIV_ROUND_UP(2 + SLUICE_KEY_MAX, sizeof(u64))];
+		struct {
+			u8 kind;
+			u8 len;
+			u8 bytes[SLUICE_KEY_MAX];
+		};
+	};
 };
+
+static inline bool sluice_key_same(const struct sluice_key *a,
+				   const struct sluice_key *b)
+{
+	u32 i, words = DIV_ROUND_UP(2 + a->len, sizeof(u64));
+
+	if (a->words[0] != b->words[0])
+		return false;
+	for (i = 1; i < words; i++)
+		if (a->words[i] != b->words[i])
+			return false;
+	return true;
+}
 
 /**
  * struct sluice_resource - what is held and waited for; the domain's lock
  * @node: in the lockspace's table
- * @link: in the lockspace's list, by number
+ * @link: in the lockspace's list, by number; or in that of idle ones
  * @space: the lockspace
- * @user: charged for it
+ * @user: charged for it, unless it is idle: then who was the last; reference
  * @key: see there
- * @number: growing in the lockspace
+ * @number: growing in the lockspace; 0 while it is idle
  * @path: of a file, so that its inode stays while somebody has or wants it
  * @grants: interval tree of struct sluice_grant
  * @held: grants in each mode
@@ -86,13 +106,8 @@ void sluice_resources_exit(struct sluice_lockspace *space);
 /* Forget what was remembered of resources that nobody has or wants. */
 void sluice_resources_forget(struct sluice_lockspace *space);
 
-/**
- * sluice_resource_new - a resource that is not in its lockspace yet
- * @user: charged for it
- *
- * Return: the resource, or ERR_PTR(-EDQUOT) or ERR_PTR(-ENOMEM).
- */
-struct sluice_resource *sluice_resource_new(struct sluice_user *user);
+/* Return: memory for a resource, or NULL. */
+struct sluice_resource *sluice_resource_new(void);
 void sluice_resource_free(struct sluice_resource *resource);
 
 /* Return: the resource of that key, or NULL. */
@@ -104,14 +119,17 @@ struct sluice_resource *sluice_resource_find(struct sluice_lockspace *space,
  * @space: the lockspace
  * @key: of the resource
  * @path: of its file, or NULL
- * @spare: becomes the resource and is set to NULL, if there was none; an
- *	ERR_PTR if it must not
+ * @user: charged for it, if there was none
+ * @spare: becomes the resource and is set to NULL, if there is no memory of it;
+ *	NULL if that was not to be had
  *
- * Return: the resource, to be settled if it is not used; or an ERR_PTR.
+ * Return: the resource, to be settled if it is not used; ERR_PTR(-EDQUOT) or
+ * ERR_PTR(-ENOMEM).
  */
 struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 					    const struct sluice_key *key,
 					    const struct path *path,
+					    struct sluice_user *user,
 					    struct sluice_resource **spare);
 
 /* Remove the resource if nothing needs it. */

@@ -333,8 +333,8 @@ void sluice_words_gather(struct sluice_holder *holder)
 
 /**
  * struct word_memory - what it takes, got without the lock
- * @resource: if there is none of that name; or why it cannot be
- * @stand_in: if it has no word; likewise
+ * @resource: if there is none of that name; or NULL
+ * @stand_in: if it has no word; or why it cannot be
  * @party: if the holder is none
  */
 struct word_memory {
@@ -345,7 +345,7 @@ struct word_memory {
 
 static int memory_get(struct word_memory *memory, struct sluice_user *user)
 {
-	memory->resource = sluice_resource_new(user);
+	memory->resource = sluice_resource_new();
 	memory->stand_in = sluice_grant_new(user);
 	memory->party = kzalloc(sizeof(*memory->party), GFP_KERNEL_ACCOUNT);
 	return memory->party ? 0 : -ENOMEM;
@@ -391,7 +391,8 @@ static int word_get(struct sluice_holder *holder, struct sluice_lockspace *space
 	/* One that died, or was closed, in another thread meanwhile. */
 	if (holder->dead || space->closed)
 		return -EOWNERDEAD;
-	resource = sluice_resource_add(space, key, NULL, &memory->resource);
+	resource = sluice_resource_add(space, key, NULL, holder->user,
+				       &memory->resource);
 	if (IS_ERR(resource))
 		return PTR_ERR(resource);
 	ret = word_add(resource, memory);

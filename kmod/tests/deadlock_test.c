@@ -46,12 +46,14 @@ static void graph_resources(struct kunit *test, struct graph_fixture *f)
 	u32 i;
 
 	for (i = 0; i < RESOURCES; i++) {
-		spare = sluice_resource_new(f->holders[0]->user);
-		KUNIT_ASSERT_FALSE(test, IS_ERR(spare));
+		spare = sluice_resource_new();
+		KUNIT_ASSERT_NOT_NULL(test, spare);
 		scene_key(&key, i);
 		domain = sluice_domain_lock(f->spaces[0]->domain);
 		f->resources[i] = sluice_resource_add(f->spaces[i % SPACES],
-						      &key, NULL, &spare);
+						      &key, NULL,
+						      f->holders[0]->user,
+						      &spare);
 		sluice_domain_unlock(domain);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(f->resources[i]));
 	}

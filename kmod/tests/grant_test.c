@@ -89,11 +89,12 @@ static void grants_make(struct kunit *test, struct grant_fixture *f)
 		KUNIT_ASSERT_FALSE(test, IS_ERR(f->holders[i]));
 	}
 	for (i = 0; i < RESOURCES; i++) {
-		spare = sluice_resource_new(f->holders[0]->user);
-		KUNIT_ASSERT_FALSE(test, IS_ERR(spare));
+		spare = sluice_resource_new();
+		KUNIT_ASSERT_NOT_NULL(test, spare);
 		scene_key(&key, i);
 		domain = sluice_domain_lock(f->space->domain);
 		f->resources[i] = sluice_resource_add(f->space, &key, NULL,
+						      f->holders[0]->user,
 						      &spare);
 		sluice_domain_unlock(domain);
 		KUNIT_ASSERT_FALSE(test, IS_ERR(f->resources[i]));
