@@ -9,13 +9,15 @@
 
 #include <linux/file.h>
 #include <linux/fs.h>
-#if __has_include(<linux/filelock.h>)
-#include <linux/filelock.h>
-#endif
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/version.h>
 #include <net/genetlink.h>
+
+/* It was a part of fs.h, and sparse cannot ask for it by __has_include(). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#include <linux/filelock.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "sluice needs Linux 6.1 or newer"
