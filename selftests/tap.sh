@@ -31,7 +31,8 @@ ok() {
 	else
 		echo "not ok $count - $1"
 		for file in $shown; do
-			head -c 2000 "$file" 2>/dev/null | sed "s/[^ -~]/?/g; s|^|# $file: |"
+			head -c 2000 "$file" 2>/dev/null |
+				awk -v file="$file" '{ gsub(/[^ -~]/, "?"); print "# " file ": " $0 }'
 		done
 		failed=$((failed + 1))
 	fi
