@@ -203,6 +203,23 @@ void sluice_channel_stat(struct sluice_object *object,
 	mutex_unlock(&channel->lock);
 }
 
+u64 sluice_channel_payload(struct sluice_channel *channel)
+{
+	struct sluice_publisher *pub;
+	u64 payload;
+	u32 i;
+
+	mutex_lock(&channel->lock);
+	payload = channel->past_payload;
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = sluice_deref(channel, channel->publishers[i]);
+		if (pub)
+			payload += READ_ONCE(pub->lane->bytes);
+	}
+	mutex_unlock(&channel->lock);
+	return payload;
+}
+
 static struct sluice_endpoint *peer_find(struct sluice_channel *channel,
 					 const struct sluice_peer *peer)
 {

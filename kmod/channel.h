@@ -36,6 +36,7 @@ struct sluice_subscriber;
  * @last_publisher: generation of the one that joined last
  * @last_subscriber: likewise
  * @past_messages: published by those that are gone
+ * @past_payload: bytes of these
  * @readers: subscribers that sleep
  * @claims_lock: of a queue, inside @lock: guards all claims
  * @claims_turn: place the next claim looks at first
@@ -59,6 +60,7 @@ struct sluice_channel {
 	u64 last_publisher;
 	u64 last_subscriber;
 	u64 past_messages;
+	u64 past_payload;
 	wait_queue_head_t readers;
 	struct mutex claims_lock;
 	u32 claims_turn;
@@ -98,6 +100,9 @@ extern const struct sluice_object_type sluice_channel_type;
 bool sluice_is_channel(struct file *file);
 
 /* SLUICE_IOC_STAT and SLUICE_IOC_PEER, for channel.c and endpoint.c. */
+/* Bytes of messages published since it was made, as the publishers say. */
+u64 sluice_channel_payload(struct sluice_channel *channel);
+
 void sluice_channel_stat(struct sluice_object *object,
 			 union sluice_object_stat *stat);
 long sluice_channel_peer(struct sluice_channel *channel,

@@ -73,7 +73,9 @@ static int channel_tell(struct sluice_dump *dump, struct sluice_entry *entry)
 	return sluice_dump_end(dump, head,
 		sluice_put_object(dump, SLUICE_NL_A_CHANNEL, object) ||
 		put_config(dump->skb, &channel->config) ||
-		put_channel_stat(dump->skb, &stat.channel));
+		put_channel_stat(dump->skb, &stat.channel) ||
+		sluice_put_u64(dump->skb, SLUICE_NL_A_PAYLOAD,
+			       sluice_channel_payload(channel)));
 }
 
 const struct sluice_dump_type sluice_dump_channels = {
@@ -116,6 +118,8 @@ static int put_publisher(struct sk_buff *skb, struct sluice_publisher *pub)
 {
 	return sluice_put_u64(skb, SLUICE_NL_A_MESSAGES,
 			      READ_ONCE(pub->lane->head)) ||
+		sluice_put_u64(skb, SLUICE_NL_A_PAYLOAD,
+			       READ_ONCE(pub->lane->bytes)) ||
 		sluice_put_u64(skb, SLUICE_NL_A_BYTES, pub->pool) ||
 		nla_put_u32(skb, SLUICE_NL_A_FDS, READ_ONCE(pub->fds.count));
 }
@@ -125,6 +129,8 @@ static int put_subscriber(struct sk_buff *skb, struct sluice_subscriber *sub)
 	return nla_put_u32(skb, SLUICE_NL_A_POLICY, sub->policy) ||
 		sluice_put_u64(skb, SLUICE_NL_A_MESSAGES,
 			       READ_ONCE(sub->cursor->received)) ||
+		sluice_put_u64(skb, SLUICE_NL_A_PAYLOAD,
+			       READ_ONCE(sub->cursor->bytes)) ||
 		sluice_put_u64(skb, SLUICE_NL_A_LOST,
 			       READ_ONCE(sub->cursor->lost)) ||
 		nla_put_u32(skb, SLUICE_NL_A_HELD,

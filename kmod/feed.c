@@ -117,6 +117,7 @@ struct sluice_feed_message {
  * @cut: it ended in the middle of a message
  * @sent_messages: in the socket, whole
  * @sent_bytes: likewise, with their prefixes
+ * @sent_payload: likewise, without
  * @refused: messages that could not be sent
  * @wait: for its end
  */
@@ -143,6 +144,7 @@ struct sluice_feed {
 	bool cut;
 	u64 sent_messages;
 	u64 sent_bytes;
+	u64 sent_payload;
 	u64 refused;
 	wait_queue_head_t wait;
 };
@@ -312,7 +314,9 @@ static void message_sent(struct sluice_feed *feed)
 {
 	feed->sent_messages++;
 	feed->sent_bytes += feed->message.sent;
+	feed->sent_payload += feed->message.length;
 	WRITE_ONCE(feed->sub->cursor->received, feed->sent_messages);
+	WRITE_ONCE(feed->sub->cursor->bytes, feed->sent_payload);
 	message_end(feed, SLUICE_SETTLE_DONE);
 }
 

@@ -150,6 +150,7 @@ static void publisher_vacate(struct sluice_publisher *pub)
 	lockdep_assert_held(&channel->lock);
 	channel->left_count--;
 	channel->past_messages += READ_ONCE(pub->lane->head);
+	channel->past_payload += READ_ONCE(pub->lane->bytes);
 	sluice_table_vacate(&pub->ep);
 }
 

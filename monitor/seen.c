@@ -66,6 +66,7 @@ static void channel_from(struct sluice_monitor_channel *seen,
 	seen->messages = NUMBER(MESSAGES);
 	seen->bytes = NUMBER(BYTES);
 	seen->fds = NUMBER(FDS);
+	seen->payload = NUMBER(PAYLOAD);
 }
 
 static void endpoint_from(struct sluice_monitor_endpoint *seen,
@@ -88,6 +89,7 @@ static void endpoint_from(struct sluice_monitor_endpoint *seen,
 	seen->lost = NUMBER(LOST);
 	seen->held = NUMBER(HELD);
 	seen->lag = NUMBER(LAG);
+	seen->payload = NUMBER(PAYLOAD);
 }
 
 static void lockspace_from(struct sluice_monitor_lockspace *seen,

@@ -198,6 +198,16 @@ static void cursor_show(struct sl_reader *reader)
 	sl_store_relaxed(&head->received, reader->stats.received);
 	sl_store_relaxed(&head->lost, reader->stats.lost);
 	sl_store_relaxed(&head->held, reader->helds);
+	sl_store_relaxed(&head->bytes, reader->bytes);
+}
+
+static inline void received(struct sl_reader *reader,
+			    const struct sluice_message *messages, size_t n)
+{
+	reader->stats.received += n;
+	for (size_t i = 0; i < n; i++)
+		reader->bytes += messages[i].length;
+	cursor_show(reader);
 }
 
 /* The message is the application's from now on. */
@@ -645,9 +655,7 @@ static sl_cold ssize_t receive_any(struct sl_reader *reader,
 		n = broadcast_receive(reader, messages, count);
 	if (!n)
 		n = nothing(reader);
-	if (n > 0)
-		reader->stats.received += n;
-	cursor_show(reader);
+	received(reader, messages, n > 0 ? n : 0);
 	sole_choose(reader);
 	return n;
 }
@@ -666,8 +674,7 @@ ssize_t sl_reader_receive(struct sl_reader *reader,
 		return sole_idle(lane) ? -EAGAIN :
 			receive_any(reader, messages, count);
 	lane_show(reader, lane);
-	reader->stats.received += n;
-	cursor_show(reader);
+	received(reader, messages, n);
 	return n;
 }
 

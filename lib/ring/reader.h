@@ -138,6 +138,7 @@ struct sl_place {
  * @evicted: this subscriber is
  * @evicted_told: and the user has the event
  * @roster: events
+ * @bytes: of all messages received
  * @stats: counters
  */
 struct sl_reader {
@@ -170,6 +171,7 @@ struct sl_reader {
 	bool evicted;
 	bool evicted_told;
 	struct sl_roster roster;
+	uint64_t bytes;
 	struct sluice_subscriber_stats stats;
 };
 

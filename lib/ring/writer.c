@@ -297,6 +297,7 @@ static inline int publish_one(struct sl_writer *writer,
 	sl_store_relaxed(&slot->fds, loan->nfds);
 	sl_store_release(&slot->seq, SLUICE_SEQ(writer->head));	/* R1 */
 	writer->head++;
+	writer->bytes += loan->length;
 	lent_end(writer, lent, loan);
 	return 0;
 }
@@ -321,6 +322,7 @@ ssize_t sl_writer_publish(struct sl_writer *writer, struct sluice_loan *loans,
 	if (sl_unlikely(!done))
 		return err;
 	sl_store_relaxed(&sl_lane_head(&writer->lane)->head, writer->head);
+	sl_store_relaxed(&sl_lane_head(&writer->lane)->bytes, writer->bytes);
 	sl_full_fence();				/* F1, with F2 */
 	if (sl_unlikely(sl_load_relaxed(
 			&sl_members_head(writer->members)->armed)))

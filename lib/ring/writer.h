@@ -117,6 +117,7 @@ struct sl_peer {
  * @stuck: queue: one more than the tail at which giving up made no room
  * @room_seen: what lane.room_seen holds
  * @roster: events
+ * @bytes: of all messages published
  * @stats: counters
  */
 struct sl_writer {
@@ -147,6 +148,7 @@ struct sl_writer {
 	uint64_t stuck;
 	uint64_t room_seen;
 	struct sl_roster roster;
+	uint64_t bytes;
 	struct sluice_publisher_stats stats;
 };
 

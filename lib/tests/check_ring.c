@@ -433,6 +433,8 @@ START_TEST(statistics)
 	for (uint32_t i = 0; i < 5; i++)
 		ck_assert_int_eq(put(pub, i), 0);
 	ck_assert_int_eq(get(sub, &message), 0);
+	ck_assert_uint_eq(sl_lane_head(&pub->lane)->bytes, 5 * message.length);
+	ck_assert_uint_eq(sl_cursor_head(&sub->cursor)->bytes, message.length);
 	sl_reader_stats(&sub->reader, &of_sub);
 	ck_assert_uint_eq(of_sub.received, 1);
 	ck_assert_uint_eq(of_sub.lag, 4);
@@ -444,6 +446,9 @@ START_TEST(statistics)
 	ck_assert_uint_eq(of_pub.pool, 4096);
 	ck_assert_uint_eq(of_pub.pool_used, 5 * 64);
 	ck_assert_uint_eq(of_pub.segments, 1);
+	ck_assert_int_eq(get(sub, &message), 1);
+	ck_assert_uint_eq(sl_cursor_head(&sub->cursor)->bytes,
+			  2 * message.length);
 }
 END_TEST
 

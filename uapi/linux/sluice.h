@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 #define SLUICE_ABI_MAJOR	1
-#define SLUICE_ABI_MINOR	3
+#define SLUICE_ABI_MINOR	4
 
 #define SLUICE_NAME_MAX		64	/* bytes, not terminated */
 #define SLUICE_SEGMENTS_MAX	16	/* of one publisher's pool */
@@ -1297,6 +1297,7 @@ struct sluice_slot {
  *	EPOLLOUT
  * @member_seen: membership sequence it has taken notice of; tells poll()
  *	whether to report EPOLLPRI
+ * @bytes: payload of all messages published; it may be behind @head
  * @resv: zero
  */
 struct sluice_lane {
@@ -1304,7 +1305,8 @@ struct sluice_lane {
 	__aligned_u64 tail;
 	__aligned_u64 room_seen;
 	__aligned_u64 member_seen;
-	__aligned_u64 resv[12];
+	__aligned_u64 bytes;
+	__aligned_u64 resv[11];
 };
 
 /**
@@ -1325,6 +1327,7 @@ struct sluice_cursor_lane {
  * @received: messages
  * @lost: messages
  * @held: messages
+ * @bytes: payload of all messages received
  * @resv: zero
  *
  * The pins follow. Broadcast: SLUICE_PIN() of a held message, or 0. Queue: the
@@ -1336,7 +1339,8 @@ struct sluice_cursor {
 	__aligned_u64 lost;
 	__u32 held;
 	__u32 resv32;
-	__aligned_u64 resv[4];
+	__aligned_u64 bytes;
+	__aligned_u64 resv[3];
 };
 
 #define SLUICE_PIN_POSITION	((1ULL << 48) - 1)

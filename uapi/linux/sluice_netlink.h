@@ -157,6 +157,9 @@ enum sluice_nl_attr {
 	SLUICE_NL_A_LENGTH,		/* u32: of a deadlock */
 	SLUICE_NL_A_COUNT,		/* u64: messages */
 
+	/* Channels and endpoints. */
+	SLUICE_NL_A_PAYLOAD,		/* u64: bytes of messages, as MESSAGES */
+
 	__SLUICE_NL_A_MAX,
 };
 

@@ -126,6 +126,7 @@ struct sluice_monitor_object {
  * @messages: published, ever
  * @bytes: of all pools
  * @fds: file descriptors in flight
+ * @payload: bytes of @messages, as the publishers say
  */
 struct sluice_monitor_channel {
 	struct sluice_monitor_object object;
@@ -142,6 +143,7 @@ struct sluice_monitor_channel {
 	uint64_t messages;
 	uint64_t bytes;
 	uint32_t fds;
+	uint64_t payload;
 };
 
 /**
@@ -163,6 +165,7 @@ struct sluice_monitor_channel {
  * @lost: subscriber: messages, as it says itself
  * @held: subscriber: messages, as it says itself
  * @lag: subscriber: messages it has not read
+ * @payload: bytes of @messages, as it says itself
  */
 struct sluice_monitor_endpoint {
 	uint64_t channel;
@@ -182,6 +185,7 @@ struct sluice_monitor_endpoint {
 	uint64_t lost;
 	uint32_t held;
 	uint64_t lag;
+	uint64_t payload;
 };
 
 /**
