@@ -35,6 +35,7 @@ int monitor_main(int argc, char **argv);
 int graph_main(int argc, char **argv);
 int quota_main(int argc, char **argv);
 int exporter_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 
 /* complain.c: messages for people ------------------------------------------ */
 
@@ -231,5 +232,7 @@ void json_add_seconds(struct json_object *object, const char *key,
 struct json_object *json_of_channel(const struct sluice_stat *stat);
 /* Write it to a stream, and free it. Return: STATUS_OK or STATUS_FAILURE. */
 int json_write(struct json_object *object, FILE *stream);
+/* Likewise, all in one line. */
+int json_write_line(struct json_object *object, FILE *stream);
 
 #endif

@@ -63,32 +63,6 @@ static void put_dot(FILE *out, const char *text)
 	}
 }
 
-static const char *name_of(const char *name, uint64_t id, char *buf)
-{
-	if (*name)
-		return printable_name((const uint8_t *)name, strlen(name), buf);
-	snprintf(buf, PRINTABLE_NAME_SIZE, "#%llu", (unsigned long long)id);
-	return buf;
-}
-
-static const char *command_of(const struct sluice_monitor_process *process,
-			      char *buf)
-{
-	return printable_name((const uint8_t *)process->comm,
-			      strlen(process->comm), buf);
-}
-
-static struct json_object *json_of_process(const struct sluice_monitor_process *process)
-{
-	struct json_object *object = json_object_new_object();
-	char command[PRINTABLE_NAME_SIZE];
-
-	json_add_number(object, "pid", process->pid);
-	json_add_number(object, "uid", process->uid);
-	json_add_string(object, "command", command_of(process, command));
-	return object;
-}
-
 /* A process is a node of its number, also if it is told several times. */
 static void put_process(FILE *out, const struct sluice_monitor_process *process)
 {
@@ -180,15 +154,6 @@ static int see_endpoint(const struct sluice_monitor_endpoint *seen, void *arg)
 /*
  * Who waits for whom.
  */
-static const char *key_of(const struct sluice_monitor_place *place, char *buf)
-{
-	if (place->kind == SLUICE_KIND_NAME)
-		return printable_name(place->key, place->key_len, buf);
-	snprintf(buf, PRINTABLE_NAME_SIZE, "file %u:%u:%llu", place->file.major,
-		 place->file.minor, (unsigned long long)place->file.ino);
-	return buf;
-}
-
 static void wait_dot(FILE *out, const struct sluice_monitor_wait *seen)
 {
 	char key[PRINTABLE_NAME_SIZE];
@@ -219,38 +184,16 @@ static void wait_text(FILE *out, const struct sluice_monitor_wait *seen)
 	fprintf(out, "%s\n", seen->more ? ", and others" : "");
 }
 
-static struct json_object *wait_json(const struct sluice_monitor_wait *seen)
-{
-	struct json_object *object = json_object_new_object();
-	struct json_object *blockers = json_object_new_array(), *blocker;
-	char text[PRINTABLE_NAME_SIZE];
-
-	json_add_number(object, "lockspace", seen->place.lockspace);
-	json_add_string(object, "resource", key_of(&seen->place, text));
-	json_add_string(object, "mode", mode_name(seen->mode));
-	json_add_number(object, "holder", seen->holder);
-	json_object_object_add(object, "process", json_of_process(&seen->process));
-	json_add_bool(object, "any", seen->any);
-	for (uint32_t i = 0; i < seen->blocker_count; i++) {
-		blocker = json_object_new_object();
-		json_add_number(blocker, "holder", seen->blockers[i].holder);
-		json_object_object_add(blocker, "process",
-				json_of_process(&seen->blockers[i].process));
-		json_add_bool(blocker, "queued", seen->blockers[i].queued);
-		json_object_array_add(blockers, blocker);
-	}
-	json_object_object_add(object, "blockers", blockers);
-	json_add_bool(object, "more", seen->more);
-	return object;
-}
-
 static int see_wait(const struct sluice_monitor_wait *seen, void *arg)
 {
+	struct json_object *object;
 	struct graph *graph = arg;
 
-	if (graph->array)
-		return json_object_array_add(graph->array, wait_json(seen)) ?
-			-ENOMEM : 0;
+	if (graph->array) {
+		object = json_object_new_object();
+		json_add_wait(object, seen);
+		return json_object_array_add(graph->array, object) ? -ENOMEM : 0;
+	}
 	if (is_dot(graph))
 		wait_dot(graph->out, seen);
 	else

@@ -75,14 +75,23 @@ struct json_object *json_of_channel(const struct sluice_stat *stat)
 	return object;
 }
 
-int json_write(struct json_object *object, FILE *stream)
+static int json_print(struct json_object *object, FILE *stream, int flags)
 {
 	const char *text = json_object_to_json_string_ext(object,
-				JSON_C_TO_STRING_PRETTY |
-				JSON_C_TO_STRING_SPACED |
-				JSON_C_TO_STRING_NOSLASHESCAPE);
+				flags | JSON_C_TO_STRING_NOSLASHESCAPE);
 	int written = fprintf(stream, "%s\n", text);
 
 	json_object_put(object);
 	return written < 0 ? STATUS_FAILURE : STATUS_OK;
+}
+
+int json_write(struct json_object *object, FILE *stream)
+{
+	return json_print(object, stream, JSON_C_TO_STRING_PRETTY |
+					  JSON_C_TO_STRING_SPACED);
+}
+
+int json_write_line(struct json_object *object, FILE *stream)
+{
+	return json_print(object, stream, JSON_C_TO_STRING_PLAIN);
 }

@@ -5,6 +5,8 @@
 #ifndef SLUICE_LOCK_CMD_H
 #define SLUICE_LOCK_CMD_H
 
+#include <stdio.h>
+
 #include "cmd.h"
 
 /* Exit codes of sluice lock besides those of its command, as env(1) has them. */
@@ -190,12 +192,17 @@ int run_under_lock(char **command, int *sig, const struct watch *watch);
  * @right: flush right
  * @least: columns it may be cut down to when the terminal is narrow; 0: never
  * @optional: left out when it is empty in each row
+ * @rank: if that is still too wide, the column of the highest rank is left out
+ *	first; 0: never
+ * @wide: columns that it takes at least, so that it keeps its place
  */
 struct column {
 	const char *title;
 	bool right;
 	int least;
 	bool optional;
+	int rank;
+	int wide;
 };
 
 struct table;
@@ -203,6 +210,9 @@ struct table;
 struct table *table_new(const struct column *columns, int count);
 /* Add a row of as many texts, which are copied. Return: 0 or -ENOMEM. */
 int table_add(struct table *table, const char *const *texts);
+/* Write it no wider than so many columns; 0 is as wide as it needs. */
+void table_write(const struct table *table, FILE *out, int columns,
+		 bool headings);
 /* To standard output, no wider than that if it is a terminal. */
 void table_print(const struct table *table, bool headings);
 void table_free(struct table *table);

@@ -2,6 +2,10 @@
 /*
  * Looking from outside, through libsluice-monitor.
  */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
 #include "look.h"
 
 struct sluice_monitor *open_monitor(void)
@@ -44,4 +48,41 @@ const char *limited_name(uint32_t limited)
 	if (limited >= sizeof(names) / sizeof(*names) || !names[limited])
 		return "unknown";
 	return names[limited];
+}
+
+double quota_percent(const struct sluice_monitor_quota *quota)
+{
+	return quota->limit ? 100.0 * quota->used / quota->limit : 100;
+}
+
+const char *name_of(const char *name, uint64_t id, char *buf)
+{
+	if (*name)
+		return printable_name((const uint8_t *)name, strlen(name), buf);
+	snprintf(buf, PRINTABLE_NAME_SIZE, "#%llu", (unsigned long long)id);
+	return buf;
+}
+
+const char *command_of(const struct sluice_monitor_process *process, char *buf)
+{
+	return printable_name((const uint8_t *)process->comm,
+			      strlen(process->comm), buf);
+}
+
+const char *key_of(const struct sluice_monitor_place *place, char *buf)
+{
+	if (place->kind == SLUICE_KIND_NAME)
+		return printable_name(place->key, place->key_len, buf);
+	snprintf(buf, PRINTABLE_NAME_SIZE, "file %u:%u:%llu", place->file.major,
+		 place->file.minor, (unsigned long long)place->file.ino);
+	return buf;
+}
+
+int64_t wall_time(uint64_t monotonic)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return wall.tv_sec * NSEC_PER_SEC + wall.tv_nsec - now() +
+		(int64_t)monotonic;
 }

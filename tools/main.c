@@ -24,6 +24,7 @@ static const struct command {
 	{ "graph", graph_main },
 	{ "quota", quota_main },
 	{ "exporter", exporter_main },
+	{ "top", top_main },
 };
 
 static const char doc[] =
@@ -43,6 +44,7 @@ static const char doc[] =
 	"  graph                     show who publishes to whom, and who waits for whom\n"
 	"  quota                     show what users have of what they may have\n"
 	"  exporter                  tell Prometheus of all that\n"
+	"  top                       show what goes on, and how fast\n"
 	"\n"
 	"'sluice COMMAND --help' tells more of a command. See also sluice(1).";
 

@@ -207,16 +207,6 @@ static struct json_object *event_object(struct sluice_monitor *monitor,
 	return object;
 }
 
-/* When it happened, by the clock on the wall. */
-static int64_t wall_time(uint64_t monotonic)
-{
-	struct timespec wall;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	return wall.tv_sec * NSEC_PER_SEC + wall.tv_nsec - now() +
-		(int64_t)monotonic;
-}
-
 static void print_line(const char *what, int64_t when, struct json_object *object)
 {
 	time_t seconds = when / NSEC_PER_SEC;
@@ -235,8 +225,7 @@ static void print_json(const char *what, int64_t when, struct json_object *objec
 {
 	json_add_string(object, "event", what);
 	json_add_seconds(object, "time", when);
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_write_line(json_object_get(object), stdout);
 }
 
 static void print_event(struct watching *watching, const char *what,

@@ -77,7 +77,6 @@ static int add_row(const struct sluice_monitor_quota *quota, void *data)
 	const char *texts[COLUMNS] = {
 		uid, userns, limited_name(quota->limited), used, limit, percent,
 	};
-	double share = quota->limit ? 100.0 * quota->used / quota->limit : 100;
 
 	if (!quotas->all && !quota->used)
 		return 0;
@@ -85,7 +84,7 @@ static int add_row(const struct sluice_monitor_quota *quota, void *data)
 	snprintf(userns, sizeof(userns), "%u", quota->userns);
 	snprintf(used, sizeof(used), "%llu", (unsigned long long)quota->used);
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)quota->limit);
-	snprintf(percent, sizeof(percent), "%.0f", share);
+	snprintf(percent, sizeof(percent), "%.0f", quota_percent(quota));
 	return table_add(quotas->table, texts);
 }
 
@@ -94,11 +93,7 @@ static int add_object(const struct sluice_monitor_quota *quota, void *data)
 	struct json_object *object = json_object_new_object();
 	struct quotas *quotas = data;
 
-	json_add_number(object, "uid", quota->uid);
-	json_add_number(object, "userns", quota->userns);
-	json_add_string(object, "of", limited_name(quota->limited));
-	json_add_number(object, "used", quota->used);
-	json_add_number(object, "limit", quota->limit);
+	json_add_quota(object, quota);
 	return json_object_array_add(quotas->array, object) ? -ENOMEM : 0;
 }
 

@@ -93,6 +93,8 @@ static int natural_width(const struct table *table, int column, bool headings)
 		return 0;
 	if (headings && text_width(table->columns[column].title) > width)
 		width = text_width(table->columns[column].title);
+	if (width < table->columns[column].wide)
+		width = table->columns[column].wide;
 	return width ? width : 1;
 }
 
@@ -115,13 +117,9 @@ static int total_width(const struct table *table, const int *widths)
 	return total;
 }
 
-static void fit(const struct table *table, int *widths, bool headings)
+/* Return: how much too wide it still is. */
+static int cut_down(const struct table *table, int *widths, int over)
 {
-	int columns = terminal_columns(), over;
-
-	for (int i = 0; i < table->count; i++)
-		widths[i] = natural_width(table, i, headings);
-	over = columns ? total_width(table, widths) - columns : 0;
 	for (int i = 0; i < table->count && over > 0; i++) {
 		int least = table->columns[i].least, less;
 
@@ -130,6 +128,40 @@ static void fit(const struct table *table, int *widths, bool headings)
 		less = widths[i] - least < over ? widths[i] - least : over;
 		widths[i] -= less;
 		over -= less;
+	}
+	return over;
+}
+
+/* The column that can best be done without, or -1. */
+static int least_needed(const struct table *table, const int *widths)
+{
+	int found = -1, rank = 0;
+
+	for (int i = 0; i < table->count; i++) {
+		if (!widths[i] || table->columns[i].rank <= rank)
+			continue;
+		found = i;
+		rank = table->columns[i].rank;
+	}
+	return found;
+}
+
+static void fit(const struct table *table, int *widths, int columns,
+		bool headings)
+{
+	int natural[table->count], over, least;
+
+	for (int i = 0; i < table->count; i++)
+		natural[i] = natural_width(table, i, headings);
+	for (;;) {
+		memcpy(widths, natural, sizeof(natural));
+		over = columns ? total_width(table, widths) - columns : 0;
+		if (over > 0)
+			over = cut_down(table, widths, over);
+		least = over > 0 ? least_needed(table, widths) : -1;
+		if (least < 0)
+			return;
+		natural[least] = 0;
 	}
 }
 
@@ -146,21 +178,22 @@ static int bytes_of(const char *text, int width)
 	return end - text;
 }
 
-static void print_cell(const char *text, int width, bool right, bool last)
+static void print_cell(FILE *out, const char *text, int width, bool right,
+		       bool last)
 {
 	int has = text_width(text), pad = width - has;
 
 	if (has > width) {
-		printf("%.*s+", bytes_of(text, width - 1), text);
+		fprintf(out, "%.*s+", bytes_of(text, width - 1), text);
 		return;
 	}
 	if (right)
-		printf("%*s%s", pad, "", text);
+		fprintf(out, "%*s%s", pad, "", text);
 	else
-		printf("%s%*s", text, last ? 0 : pad, "");
+		fprintf(out, "%s%*s", text, last ? 0 : pad, "");
 }
 
-static void print_line(const struct table *table, const int *widths,
+static void print_line(FILE *out, const struct table *table, const int *widths,
 		       const char *const *texts)
 {
 	int last = table->count - 1;
@@ -170,26 +203,32 @@ static void print_line(const struct table *table, const int *widths,
 	for (int i = 0; i <= last; i++) {
 		if (!widths[i])
 			continue;
-		print_cell(texts[i], widths[i], table->columns[i].right, i == last);
+		print_cell(out, texts[i], widths[i], table->columns[i].right,
+			   i == last);
 		if (i < last)
-			printf("%*s", GAP, "");
+			fprintf(out, "%*s", GAP, "");
 	}
-	putchar('\n');
+	putc('\n', out);
 }
 
-void table_print(const struct table *table, bool headings)
+void table_write(const struct table *table, FILE *out, int columns,
+		 bool headings)
 {
 	const char *titles[table->count];
 	int widths[table->count];
 
-	if (!table->rows)
-		return;
 	for (int i = 0; i < table->count; i++)
 		titles[i] = table->columns[i].title;
-	fit(table, widths, headings);
+	fit(table, widths, columns, headings);
 	if (headings)
-		print_line(table, widths, titles);
+		print_line(out, table, widths, titles);
 	for (size_t row = 0; row < table->rows; row++)
-		print_line(table, widths,
+		print_line(out, table, widths,
 			   (const char *const *)&table->texts[row * table->count]);
+}
+
+void table_print(const struct table *table, bool headings)
+{
+	if (table->rows)
+		table_write(table, stdout, terminal_columns(), headings);
 }

@@ -24,6 +24,7 @@ image_begin() {
 	install -m 755 "$(relay_program)" "$stage/sluice/relay"
 	ln -sfn /proc/mounts "$stage/etc/mtab"
 	image_users "$stage"
+	image_terminals "$stage"
 	image_drivers "$stage" "$2"
 }
 
@@ -54,6 +55,17 @@ image_users() {
 	done
 	echo 'nobody:x:65534:65534:nobody:/:/bin/sh' >>"$1/etc/passwd"
 	echo 'nogroup:x:65534:' >>"$1/etc/group"
+}
+
+# What programs that draw need to know: the usual terminals, and characters.
+image_terminals() {
+	local type
+	mkdir -p "$1/usr/lib/locale"
+	[[ ! -d /usr/lib/locale/C.utf8 ]] || cp -r /usr/lib/locale/C.utf8 "$1/usr/lib/locale/"
+	for type in linux vt100 vt220 screen screen-256color tmux tmux-256color xterm xterm-256color; do
+		type=/lib/terminfo/${type:0:1}/$type
+		[[ ! -e $type ]] || install -D -m 644 "$type" "$1$type"
+	done
 }
 
 # The virtio drivers, where they are modules, in an order that insmod can take.

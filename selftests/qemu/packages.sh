@@ -14,10 +14,10 @@ set -euo pipefail
 
 packages_of() {
 	case $1 in
-	build) echo gcc make libc6-dev pkg-config libjson-c-dev libnl-genl-3-dev libmicrohttpd-dev libzstd-dev libssl-dev ;;
+	build) echo gcc make libc6-dev pkg-config libjson-c-dev libncurses-dev libnl-genl-3-dev libmicrohttpd-dev libzstd-dev libssl-dev ;;
 	guest) echo qemu-system-x86 busybox-static kmod cpio rsync python3 gcc libc6-dev ;;
 	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
-	test) echo check mandoc cmake gcc-multilib python3-prometheus-client python3-yaml ;;
+	test) echo check mandoc cmake gcc-multilib tmux python3-prometheus-client python3-yaml ;;
 	manual) echo lowdown mandoc python3 make ;;
 	film) echo util-linux python3 python3-pyte ;;
 	coverage) echo gcovr ;;

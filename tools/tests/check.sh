@@ -118,6 +118,13 @@ check_usage() {
 	usage "one lockspace at a time" locks a b
 	usage "one lockspace at a time" deadlocks a b
 	usage "1 to 64 bytes" locks ""
+	usage "--view: must be channels, endpoints" top --view all
+	usage "--sort: waits have no column 'lag'" top --view waits --sort lag
+	usage "--delay: must be 0.1 to 3600" top --delay 0.01
+	usage "--delay: must be 0.1 to 3600" top --delay 3601
+	usage "--count: must be 1" top --batch --count 0
+	usage "--count needs --batch" top --count 3
+	usage "--filter: no more than 63 bytes" top --filter "$(printf '%064d' 0)"
 	usage "--listen: an address is needed" exporter --listen :1
 	usage "--limit: not a number" exporter --limit many
 }
@@ -135,7 +142,7 @@ check_no_device() {
 		result 0 "without the module # SKIP there is one here"
 		return
 	fi
-	for command in "pub x" "sub x" "attach x a:1" ls "stat x" "ls -l" locks "locks x" deadlocks; do
+	for command in "pub x" "sub x" "attach x a:1" ls "stat x" "ls -l" locks "locks x" deadlocks "top -b"; do
 		run 1 $command && grep -q "kernel module is not loaded" "$WORK/err"
 		result $? "without the module: sluice $command"
 	done
@@ -217,8 +224,20 @@ check_table() {
 	result $? "...but not to nothing"
 }
 
+# Those of test-top, one by one.
+check_samples() {
+	local status name
+	"$OUT/test-top" >"$WORK/samples"
+	result $? "samples"
+	while read -r status name; do
+		[[ $status == ok ]]
+		result $? "samples: ${name#* - }"
+	done < <(grep -E '^(not )?ok' "$WORK/samples" | sed 's/^not ok/not-ok/')
+}
+
 check_usage
 check_table
+check_samples
 check_full_device
 check_no_device
 check_manuals
