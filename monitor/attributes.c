@@ -69,6 +69,8 @@ int error_of_libnl(int error)
 		return -EPERM;
 	case NLE_NOACCESS:
 		return -EACCES;
+	case NLE_AF_NOSUPPORT:
+		return -EAFNOSUPPORT;
 	case NLE_AGAIN:
 		return -EAGAIN;
 	case NLE_INTR:

@@ -36,6 +36,7 @@ int graph_main(int argc, char **argv);
 int quota_main(int argc, char **argv);
 int exporter_main(int argc, char **argv);
 int top_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
 
 /* complain.c: messages for people ------------------------------------------ */
 

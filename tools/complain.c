@@ -41,9 +41,9 @@ bool complain_device(void)
 	int error = sluice_query_info(&info, sizeof(info));
 	struct utsname host;
 
-	switch (error) {
-	case 0:
+	if (!error)
 		return false;
+	switch (error) {
 	case -ENOENT:
 	case -ENODEV:
 	case -ENXIO:
@@ -51,20 +51,21 @@ bool complain_device(void)
 		complain(NULL, 0, "there is no /dev/sluice: the kernel module is not loaded");
 		complain(NULL, 0, "try: modprobe sluice (it must be installed for kernel %s)",
 			 host.release);
-		return true;
+		break;
 	case -EACCES:
 	case -EPERM:
 		complain("/dev/sluice", error, "cannot open");
 		complain(NULL, 0, "see its owner and mode: ls -l /dev/sluice");
-		return true;
+		break;
 	case -EPROTONOSUPPORT:
 		complain(NULL, 0, "the module speaks version %u of the protocol, this program %u",
 			 info.abi_major, SLUICE_ABI_MAJOR);
-		return true;
+		break;
 	default:
 		complain("/dev/sluice", error, "cannot use");
-		return true;
 	}
+	complain(NULL, 0, "what to do: sluice doctor");
+	return true;
 }
 
 void complain_open(const char *name, int error, bool may_create)

@@ -25,6 +25,7 @@ static const struct command {
 	{ "quota", quota_main },
 	{ "exporter", exporter_main },
 	{ "top", top_main },
+	{ "doctor", doctor_main },
 };
 
 static const char doc[] =
@@ -45,6 +46,7 @@ static const char doc[] =
 	"  quota                     show what users have of what they may have\n"
 	"  exporter                  tell Prometheus of all that\n"
 	"  top                       show what goes on, and how fast\n"
+	"  doctor [CHANNEL]          tell why things do not work, and what to do\n"
 	"\n"
 	"'sluice COMMAND --help' tells more of a command. See also sluice(1).";
 

@@ -118,6 +118,8 @@ check_usage() {
 	usage "one lockspace at a time" locks a b
 	usage "one lockspace at a time" deadlocks a b
 	usage "1 to 64 bytes" locks ""
+	usage "one channel at a time" doctor a b
+	usage "1 to 64 bytes" doctor ""
 	usage "--view: must be channels, endpoints" top --view all
 	usage "--sort: waits have no column 'lag'" top --view waits --sort lag
 	usage "--delay: must be 0.1 to 3600" top --delay 0.01
@@ -153,6 +155,45 @@ check_no_device() {
 
 # Every command that there is, as the program itself knows them.
 commands() { sed -nE 's/^\t\{ "([a-z]+)", [a-z]+_main \},$/\1/p' main.c; }
+
+# other MAJOR MINOR FEATURES STATUS ARGUMENT... - with a module of that kind.
+other() {
+	local module="$1 $2 $3" status=$4
+	shift 4
+	LD_PRELOAD=$OUT/other-module.so OTHER_MODULE=$module run "$status" "$@"
+}
+
+check_other_module() {
+	local major minor ours
+	if [[ -e /dev/sluice ]]; then
+		result 0 "another module # SKIP there is one here"
+		return
+	fi
+	major=$(sed -n 's/^#define SLUICE_ABI_MAJOR[[:space:]]*//p' ../uapi/linux/sluice.h)
+	minor=$(sed -n 's/^#define SLUICE_ABI_MINOR[[:space:]]*//p' ../uapi/linux/sluice.h)
+	ours="of the protocol, this library $major.$minor"
+	other $((major + 1)) 7 ff 1 ls && grep -qx "sluice: the module speaks version $((major + 1)) of the protocol, this program $major" "$WORK/err" &&
+		grep -qx 'sluice: what to do: sluice doctor' "$WORK/err"
+	result $? "a module of another major version is refused, and it is told why"
+	other $((major + 1)) 7 ff 125 lock x -- touch "$WORK/ran" && [[ ! -e $WORK/ran ]] && grep -q "speaks version $((major + 1))" "$WORK/err"
+	result $? "...also by sluice lock"
+	other $((major + 1)) 7 ff 1 doctor x &&
+		grep -A 1 -E "^problem  version    the module speaks version $((major + 1))\.7 $ours: they cannot" "$WORK/out" |
+		grep -q "what to do: update the library" && ! grep -qE '^[a-z]+ +(features|channel)' "$WORK/out"
+	result $? "...and sluice doctor says which is too old: the library"
+	other $((major - 1)) 9 ff 1 doctor &&
+		grep -A 1 -E "^problem  version    the module speaks version $((major - 1))\.9 $ours" "$WORK/out" |
+		grep -q "what to do: update the module"
+	result $? "...or the module"
+	other "$major" $((minor - 1)) ff 1 doctor &&
+		grep -A 1 -E "^warning  version    the module speaks version $major\.$((minor - 1)) $ours$" "$WORK/out" |
+		grep -q "what came since is not there"
+	result $? "a module of an older minor version"
+	other "$major" $((minor + 1)) 3 1 doctor && grep -qE "^ok       version    the module speaks version $major\.$((minor + 1)) $ours$" "$WORK/out" &&
+		grep -A 1 -E '^warning  features   the module has no memory behind locks, feeds of sockets, trusted lockspaces$' "$WORK/out" |
+		grep -q "update the module"
+	result $? "a module without some features"
+}
 
 # Each long option that --help tells is in the manual, and the other way round.
 options_of_help() {
@@ -240,6 +281,7 @@ check_table
 check_samples
 check_full_device
 check_no_device
+check_other_module
 check_manuals
 check_readme
 echo "1..$count"
