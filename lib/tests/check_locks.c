@@ -56,6 +56,31 @@ static void expect_module_error(int error)
 	ck_assert_int_eq(fake_locks.count, 0);
 }
 
+static int visit_no_channel(const struct sluice_stat *stat, void *data)
+{
+	(void)stat;
+	(void)data;
+	return -EUCLEAN;
+}
+
+/* Channels are refused likewise, and it is told which version it is. */
+static void expect_other_major(void)
+{
+	struct sluice_channel *channel;
+	struct sluice_info info;
+
+	ck_assert_int_eq(sluice_channel_open("x", NULL, &channel),
+			 -EPROTONOSUPPORT);
+	ck_assert_int_eq(sluice_channel_open_anonymous(NULL, &channel),
+			 -EPROTONOSUPPORT);
+	ck_assert_int_eq(sluice_channel_list(visit_no_channel, NULL),
+			 -EPROTONOSUPPORT);
+	ck_assert_int_eq(fake_locks.count, 0);
+	ck_assert_int_eq(sluice_query_info(&info, sizeof(info)),
+			 -EPROTONOSUPPORT);
+	ck_assert_uint_eq(info.abi_major, SLUICE_ABI_MAJOR + 1);
+}
+
 START_TEST(other_modules)
 {
 	fake_locks.features = ~SLUICE_FEATURE_LOCKS;
@@ -63,6 +88,7 @@ START_TEST(other_modules)
 	fake_locks.features = ~0ULL;
 	fake_locks.major = SLUICE_ABI_MAJOR + 1;
 	expect_module_error(-EPROTONOSUPPORT);
+	expect_other_major();
 }
 END_TEST
 
