@@ -40,7 +40,7 @@ says() {
 	wanted=$1
 	shift
 	said=$("$@" 2>&1)
-	[ "$said" = "$wanted" ] || { echo "'$said', not '$wanted'" >>err; return 1; }
+	[ "$said" = "$wanted" ] || { echo "'$said', not '$wanted'" >err; return 1; }
 }
 
 refused() {
