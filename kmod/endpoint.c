@@ -332,7 +332,8 @@ long sluice_endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 	WRITE_ONCE(ep->asleep, since);
 	ret = endpoint_sleep(ep, deadline, ready, arg);
 	WRITE_ONCE(ep->asleep, 0);
-	trace_sluice_wake(ep, ktime_get_ns() - since, ret);
+	if (trace_sluice_wake_enabled())
+		trace_sluice_wake(ep, ktime_get_ns() - since, ret);
 	return ret;
 }
 
@@ -393,25 +394,26 @@ static const struct sluice_ioctl endpoint_ioctls[] = {
 	{ SLUICE_IOC_PEER, endpoint_peer },
 };
 
+/* Sleeping and waking first: the others are rare. */
 static long endpoint_ioctl(struct file *file, unsigned int cmd,
 			   unsigned long arg)
 {
 	struct sluice_endpoint *ep = file->private_data;
 	long ret;
 
-	ret = sluice_call_run(endpoint_ioctls, ARRAY_SIZE(endpoint_ioctls),
-			      file, cmd, arg);
+	ret = ep->role == SLUICE_PUBLISHER ?
+		sluice_call_run(sluice_publisher_ioctls,
+				sluice_publisher_ioctl_count, file, cmd, arg) :
+		sluice_call_run(sluice_subscriber_ioctls,
+				sluice_subscriber_ioctl_count, file, cmd, arg);
 	if (ret == -ENOTTY)
 		ret = sluice_call_run(sluice_attach_ioctls,
 				      sluice_attach_ioctl_count, file, cmd,
 				      arg);
 	if (ret != -ENOTTY)
 		return ret;
-	return ep->role == SLUICE_PUBLISHER ?
-		sluice_call_run(sluice_publisher_ioctls,
-				sluice_publisher_ioctl_count, file, cmd, arg) :
-		sluice_call_run(sluice_subscriber_ioctls,
-				sluice_subscriber_ioctl_count, file, cmd, arg);
+	return sluice_call_run(endpoint_ioctls, ARRAY_SIZE(endpoint_ioctls),
+			       file, cmd, arg);
 }
 
 static __poll_t endpoint_poll(struct file *file, poll_table *pt)
