@@ -217,7 +217,7 @@ for i in 1 2 3 4 5 6 7 8; do sluice sub --create "many$i" >/dev/null 2>&1 & done
 shows '^channels' && keys s c h Enter && shows '^many1 ' && keys End && shows '^slow ' && misses '^many1 ' && keys Home && shows '^many1 ' && misses '^slow '
 ok "more rows than there is room for"
 end
-TERM=no-such tmux -u -f /dev/null new-session -d "cd $WORK; TERM=no-such sluice top 2>err; echo \$? >status; sleep 1000"
+tmux -u -f /dev/null new-session -d "cd $WORK; TERM=no-such sluice top 2>err; echo \$? >status; sleep 1000"
 until_true test -s status
 [ "$(cat status)" = 1 ] && grep -q "cannot use a terminal of type 'no-such'" err
 ok "a terminal that nobody knows"
