@@ -65,8 +65,8 @@ summary() {
 	if ((failed)); then
 		echo
 		echo "failed:"
-		grep -H '^not ok' "$RESULTS"/*.tap |
-			sed "s|^$RESULTS/||; s|\.tap:not ok [0-9]* -|:|; s|^|  |"
+		(cd "$RESULTS" && grep -H '^not ok' ./*.tap) |
+			sed 's|^\./||; s|\.tap:not ok [0-9]* -|:|; s|^|  |'
 	fi
 	echo
 	if ((skipped)); then
