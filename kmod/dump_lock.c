@@ -398,39 +398,57 @@ static int put_blocker(struct sluice_dump *dump,
 	return 0;
 }
 
-/* Those who hold it. Return: how many more may be told, or an error. */
-static int put_holding(struct sluice_dump *dump, const struct sluice_want *want)
+/**
+ * struct blockers - who stands in the way of a want
+ * @count: those that were found
+ * @budget: so many more may be looked at
+ */
+struct blockers {
+	u32 count;
+	u32 budget;
+};
+
+/* One more was found; only the first ones are told. */
+static int blocker_tell(struct sluice_dump *dump, struct blockers *blockers,
+			const struct sluice_holder *holder, u8 mode, bool queued)
+{
+	return blockers->count++ < BLOCKERS_MAX ?
+		put_blocker(dump, holder, mode, queued) : 0;
+}
+
+/* Those who hold it. Return: 0, or -ENOSPC if not all were looked at. */
+static int put_holding(struct sluice_dump *dump, const struct sluice_want *want,
+		       struct blockers *blockers)
 {
 	struct sluice_grant *grant = NULL;
-	int room = BLOCKERS_MAX;
 
 	while ((grant = sluice_grant_conflict(want->resource, want->holder,
 					      want->mode, want->start,
 					      want->last, grant))) {
-		if (!room--)
+		if (!blockers->budget)
 			return -ENOSPC;
-		if (put_blocker(dump, grant->holder, grant->mode, false))
+		blockers->budget--;
+		if (blocker_tell(dump, blockers, grant->holder, grant->mode,
+				 false))
 			return -EMSGSIZE;
 	}
-	return room;
+	return 0;
 }
 
-/* Those who are ahead. Return: 0, or -ENOSPC if not all were told. */
-static int put_ahead(struct sluice_dump *dump, struct sluice_want *want, int room,
-		     u32 *budget)
+/* Those who are ahead, likewise. */
+static int put_ahead(struct sluice_dump *dump, struct sluice_want *want,
+		     struct blockers *blockers)
 {
 	struct sluice_want *ahead = want;
 
 	list_for_each_entry_continue_reverse(ahead, &want->resource->waiters,
 					     queued) {
-		if (!*budget)
+		if (!blockers->budget)
 			return -ENOSPC;
-		--*budget;
-		if (!sluice_want_stands_ahead(ahead, want))
-			continue;
-		if (!room--)
-			return -ENOSPC;
-		if (put_blocker(dump, ahead->holder, ahead->mode, true))
+		blockers->budget--;
+		if (sluice_want_stands_ahead(ahead, want) &&
+		    blocker_tell(dump, blockers, ahead->holder, ahead->mode,
+				 true))
 			return -EMSGSIZE;
 	}
 	return 0;
@@ -438,12 +456,15 @@ static int put_ahead(struct sluice_dump *dump, struct sluice_want *want, int roo
 
 static int put_blockers(struct sluice_dump *dump, struct sluice_want *want)
 {
-	u32 budget = SLUICE_DUMP_BUDGET;
-	int ret = put_holding(dump, want);
+	struct blockers blockers = { .budget = SLUICE_DUMP_BUDGET };
+	int ret = put_holding(dump, want, &blockers) ?:
+		put_ahead(dump, want, &blockers);
 
-	if (ret >= 0)
-		ret = put_ahead(dump, want, ret, &budget);
-	return ret == -ENOSPC ? nla_put_flag(dump->skb, SLUICE_NL_A_MORE) : ret;
+	if (ret == -EMSGSIZE)
+		return ret;
+	return nla_put_u32(dump->skb, SLUICE_NL_A_BLOCKERS, blockers.count) ||
+		sluice_put_flag(dump->skb, SLUICE_NL_A_MORE,
+				ret || blockers.count > BLOCKERS_MAX);
 }
 
 static int want_tell(struct sluice_dump *dump, struct sluice_want *want)

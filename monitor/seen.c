@@ -174,6 +174,7 @@ static void wait_from(struct sluice_monitor_wait *seen,
 	seen->holder = NUMBER(HOLDER);
 	see_process(&seen->process, a);
 	seen->more = FLAG(MORE);
+	seen->found = NUMBER(BLOCKERS);
 	see_blockers(seen, a);
 }
 

@@ -184,6 +184,7 @@ TEST_F(monitor, locks_and_waits)
 	EXPECT_TRUE(wait.last.blockers[1].queued);
 	EXPECT_EQ(SLUICE_PR, wait.last.blockers[1].mode);
 	EXPECT_FALSE(wait.last.more);
+	EXPECT_EQ(2, wait.last.found);
 }
 
 TEST_F(monitor, quotas)

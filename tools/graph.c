@@ -181,7 +181,11 @@ static void wait_text(FILE *out, const struct sluice_monitor_wait *seen)
 			seen->blockers[i].queued ? "behind " : "",
 			command_of(&seen->blockers[i].process, command),
 			seen->blockers[i].process.pid);
-	fprintf(out, "%s\n", seen->more ? ", and others" : "");
+	if (seen->found > seen->blocker_count)
+		fprintf(out, ", and %u others", seen->found - seen->blocker_count);
+	else if (seen->more)
+		fputs(", and others", out);
+	putc('\n', out);
 }
 
 static int see_wait(const struct sluice_monitor_wait *seen, void *arg)

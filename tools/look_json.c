@@ -37,6 +37,7 @@ void json_add_wait(struct json_object *object,
 	}
 	json_object_object_add(object, "blockers", blockers);
 	json_add_bool(object, "more", seen->more);
+	json_add_number(object, "found", seen->found);
 }
 
 void json_add_quota(struct json_object *object,

@@ -160,6 +160,9 @@ enum sluice_nl_attr {
 	/* Channels and endpoints. */
 	SLUICE_NL_A_PAYLOAD,		/* u64: bytes of messages, as MESSAGES */
 
+	/* Waits. */
+	SLUICE_NL_A_BLOCKERS,		/* u32: found to stand in the way */
+
 	__SLUICE_NL_A_MAX,
 };
 

@@ -308,6 +308,7 @@ struct sluice_monitor_blocker {
  * @blockers: who stands in the way
  * @blocker_count: of them
  * @more: there are others
+ * @found: how many stand in the way, told or not; of 1,024 that are looked at
  */
 struct sluice_monitor_wait {
 	struct sluice_monitor_place place;
@@ -322,6 +323,7 @@ struct sluice_monitor_wait {
 	struct sluice_monitor_blocker blockers[SLUICE_MONITOR_BLOCKERS_MAX];
 	uint32_t blocker_count;
 	bool more;
+	uint32_t found;
 };
 
 /**
