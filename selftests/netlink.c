@@ -373,8 +373,10 @@ TEST(waits_for_many)
 	ASSERT_EQ(2, tale.n);
 	EXPECT_TRUE(flag(&tale.list[0], SLUICE_NL_A_ANY));
 	EXPECT_EQ(16, blockers_of(&tale.list[0], by, 20));
+	EXPECT_EQ(20, number(&tale.list[0], SLUICE_NL_A_BLOCKERS));
 	EXPECT_TRUE(flag(&tale.list[0], SLUICE_NL_A_MORE));
 	EXPECT_EQ(1, blockers_of(&tale.list[1], by, 20));
+	EXPECT_EQ(1, number(&tale.list[1], SLUICE_NL_A_BLOCKERS));
 	EXPECT_FALSE(flag(&tale.list[1], SLUICE_NL_A_MORE));
 	tale_free(&tale);
 	crew_close(&readers);
@@ -791,53 +793,142 @@ TEST(waits_go)
 	crew_close(&crew);
 }
 
-/* Ten thousand come and go all the time. */
-static void come_and_go(struct step *begun)
+/*
+ * Ten thousand channels, lockspaces, holders and subscribers come and go all the
+ * time, in several processes, and others stay.
+ */
+#define CHURNERS	8
+#define CHURN_EACH	((int)scaled(1250, 60))
+#define STAY_EACH	((int)scaled(300, 60))
+
+FIXTURE(churn) {
+	pid_t pid[CHURNERS];
+	struct step begun;
+	unsigned long *changes;
+	__u64 stay[3][300];
+};
+
+static int churn_make(int channel, __u64 random)
 {
 	struct sluice_config cfg = { .publishers = 1, .subscribers = 1 };
-	int fd[200] = { }, i = 0, told = 0;
-	__u64 seed = getpid();
 
-	for (;;) {
-		i = random_next(&seed) % ARRAY(fd);
-		if (fd[i])
-			close(fd[i]);
-		fd[i] = fd[i] ? 0 : must(make_channel(NULL, &cfg));
-		if (++told == 400)
-			step_say(begun);
+	switch (random % 4) {
+	case 0:
+		return must(make_channel(NULL, &cfg));
+	case 1:
+		return must(make_lockspace(NULL, 0));
+	case 2:
+		return must(make_holder(NULL));
+	default:
+		return must(join_role(channel, SLUICE_SUBSCRIBER));
 	}
 }
 
-TEST(churn)
+static void come_and_go(FIXTURE_DATA(churn) *churn)
 {
-	struct step begun = step_make();
-	int rounds = scaled(100, 10), interrupted = 0;
-	__u64 stay[1500];
-	struct crowd crowd;
-	struct tale tale;
-	pid_t pid;
+	rlim_t fds = CHURN_EACH + 3 * STAY_EACH + 256;
+	struct rlimit lim = { fds, fds };
+	struct sluice_config cfg = { .publishers = 1, .subscribers = 1024 };
+	int channel, fd[1250], i;
+	__u64 seed = getpid();
+
+	must(setrlimit(RLIMIT_NOFILE, &lim));
+	/* The processors are few, and who looks shall get on, too. */
+	check(nice(19) == 19);
+	channel = must(make_channel(NULL, &cfg));
+	for (i = 0; i < CHURN_EACH; i++)
+		fd[i] = churn_make(channel, random_next(&seed));
+	step_say(&churn->begun);
+	for (;;) {
+		i = random_next(&seed) % CHURN_EACH;
+		close(fd[i]);
+		fd[i] = churn_make(channel, random_next(&seed));
+		__atomic_add_fetch(churn->changes, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+FIXTURE_SETUP(churn)
+{
+	struct rlimit lim = { 3 * STAY_EACH + 256, 3 * STAY_EACH + 256 };
 	int i;
 
-	crowd_make(&crowd);
-	for (i = 0; i < MANY; i++)
-		stay[i] = channel_id(crowd.fd[i]);
-	pid = child();
-	if (!pid)
-		come_and_go(&begun);
-	step_hear(&begun);
-	while (rounds-- > 0) {
-		tale = dump_all(SLUICE_NL_CHANNELS);
+	must(setrlimit(RLIMIT_NOFILE, &lim));
+	for (i = 0; i < STAY_EACH; i++) {
+		self->stay[0][i] = channel_id(must(make_channel(NULL, NULL)));
+		self->stay[1][i] = space_id(must(make_lockspace(NULL, 0)));
+		must(make_holder(&self->stay[2][i]));
+	}
+	self->begun = step_make();
+	self->changes = shared(sizeof(*self->changes));
+	for (i = 0; i < CHURNERS; i++) {
+		self->pid[i] = child();
+		if (!self->pid[i])
+			come_and_go(self);
+	}
+	for (i = 0; i < CHURNERS; i++)
+		step_hear(&self->begun);
+}
+
+FIXTURE_TEARDOWN(churn)
+{
+	int i;
+
+	for (i = 0; i < CHURNERS; i++)
+		kill_and_reap(self->pid[i]);
+}
+
+/* Those that stay are older than those that churn: they are told first. */
+static bool all_stay(const struct tale *tale, int attr, const __u64 *stay)
+{
+	size_t i;
+
+	for (i = 0; i < STAY_EACH; i++)
+		if (i >= tale->n || number(&tale->list[i], attr) != stay[i])
+			return false;
+	return grows(tale, attr);
+}
+
+/* A place of a channel is told once. */
+static bool endpoints_once(const struct tale *tale)
+{
+	const struct told *a, *b;
+	size_t i;
+
+	for (i = 1; i < tale->n; i++) {
+		a = &tale->list[i - 1];
+		b = &tale->list[i];
+		if (number(a, SLUICE_NL_A_CHANNEL) > number(b, SLUICE_NL_A_CHANNEL) ||
+		    (number(a, SLUICE_NL_A_CHANNEL) == number(b, SLUICE_NL_A_CHANNEL) &&
+		     number(a, SLUICE_NL_A_INDEX) >= number(b, SLUICE_NL_A_INDEX)))
+			return false;
+	}
+	return true;
+}
+
+TEST_F_TIMEOUT(churn, dumps, TEST_TIMEOUT_SCALED)
+{
+	static const struct {
+		int cmd, attr;
+	} kinds[3] = {
+		{ SLUICE_NL_CHANNELS, SLUICE_NL_A_CHANNEL },
+		{ SLUICE_NL_LOCKSPACES, SLUICE_NL_A_LOCKSPACE },
+		{ SLUICE_NL_HOLDERS, SLUICE_NL_A_HOLDER },
+	};
+	int rounds = scaled(12, 6), interrupted = 0, i;
+	struct tale tale;
+
+	for (i = 0; i < rounds ||
+	     *self->changes < CHURNERS * CHURN_EACH; i++) {
+		tale = dump_all(kinds[i % 3].cmd);
 		interrupted += tale.interrupted;
-		ASSERT_TRUE(grows(&tale, SLUICE_NL_A_CHANNEL));
-		/* Those that stay come first, as they are older. */
-		ASSERT_LE(MANY, tale.n);
-		for (i = 0; i < MANY; i++)
-			ASSERT_EQ(stay[i], number(&tale.list[i],
-						  SLUICE_NL_A_CHANNEL));
+		ASSERT_TRUE(all_stay(&tale, kinds[i % 3].attr,
+				     self->stay[i % 3]));
+		tale_free(&tale);
+		tale = dump_all(SLUICE_NL_ENDPOINTS);
+		EXPECT_TRUE(endpoints_once(&tale));
 		tale_free(&tale);
 	}
 	EXPECT_LT(0, interrupted);
-	kill_and_reap(pid);
 }
 
 /*
