@@ -60,11 +60,11 @@ faulty_run() {
 # What any kernel shows.
 common_faults() {
 	local key=$1
-	faulty_run "$key" faults good wait skip tap plan crash hang warn good-again
+	faulty_run "$key" faults good wait skip failing plan crash hang warn good-again
 	expect "$key" faults '^ok [0-9]+ - good\.sh: one$'
 	expect "$key" faults '^ok [0-9]+ - wait\.sh$'
 	expect "$key" faults '^ok [0-9]+ - skip\.sh # SKIP$'
-	expect "$key" faults '^not ok [0-9]+ - tap\.sh: two$'
+	expect "$key" faults '^not ok [0-9]+ - failing\.sh: two$'
 	expect "$key" faults '^not ok [0-9]+ - plan\.sh: planned 3 results, gave 2$'
 	expect "$key" faults '^not ok [0-9]+ - crash\.sh: exit status 139$'
 	expect "$key" faults '^not ok [0-9]+ - hang\.sh: killed'
