@@ -484,6 +484,9 @@ static int view_attach(struct view *view, struct sluice_block_open *open,
 {
 	struct sluice_resource *resource;
 
+	/* By another thread, meanwhile: nobody would ever let go of it. */
+	if (view->space->closed)
+		return -EBADF;
 	resource = sluice_resource_find(view->space, &view->key);
 	if (resource && resource->block && open->flags & SLUICE_OPEN_EXCL)
 		return -EEXIST;

@@ -431,6 +431,7 @@ static int put_holding(struct sluice_dump *dump, const struct sluice_want *want,
 		if (blocker_tell(dump, blockers, grant->holder, grant->mode,
 				 false))
 			return -EMSGSIZE;
+		cond_resched();
 	}
 	return 0;
 }
@@ -450,6 +451,8 @@ static int put_ahead(struct sluice_dump *dump, struct sluice_want *want,
 		    blocker_tell(dump, blockers, ahead->holder, ahead->mode,
 				 true))
 			return -EMSGSIZE;
+		/* To look at one may be to look at all that a holder has. */
+		cond_resched();
 	}
 	return 0;
 }

@@ -373,8 +373,12 @@ static int feed_send(struct sluice_feed *feed, u64 *bytes)
 		*bytes += ret;
 	}
 	/* At once: whoever ends the feed now does not end it within a message. */
-	if (message->sent == size)
-		message_sent(feed);
+	if (message->sent < size)
+		return 1;
+	/* Whoever was evicted meanwhile may have sent what was being written. */
+	if (READ_ONCE(feed->sub->ep.state) != SLUICE_ACTIVE)
+		return -ECONNABORTED;
+	message_sent(feed);
 	return 1;
 }
 

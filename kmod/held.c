@@ -68,7 +68,9 @@ static int unlock_check(struct sluice_want *want)
 
 static void unlock_do(struct sluice_want *want, struct list_head *dirty)
 {
-	struct sluice_resource *resource = want_resource(want);
+	/* As it was checked: what was taken by the word since then stays so. */
+	struct sluice_resource *resource = sluice_resource_find(want->space,
+								&want->key);
 
 	if (!resource ||
 	    !sluice_grant_set(want->holder, resource, want->start, want->last,

@@ -68,9 +68,12 @@ static int want_prepare_grant(struct sluice_want *want)
 		if (!want->grant->revoked)
 			return -ENOMEM;
 	}
-	/* A range that the holder has may become two; later it has no more. */
-	if (READ_ONCE(holder->held_count) && !want->spares[0] &&
-	    (want->start || want->last != SLUICE_END))
+	/*
+	 * A range that the holder has may become two; later it has no more, but
+	 * for what it has by a word.
+	 */
+	if ((READ_ONCE(holder->held_count) || want->space->words) &&
+	    !want->spares[0] && (want->start || want->last != SLUICE_END))
 		want->spares[0] = sluice_grant_new(holder->user);
 	return PTR_ERR_OR_ZERO(want->spares[0]);
 }

@@ -388,9 +388,11 @@ static int word_get(struct sluice_holder *holder, struct sluice_lockspace *space
 	struct sluice_resource *resource;
 	int ret;
 
-	/* One that died, or was closed, in another thread meanwhile. */
-	if (holder->dead || space->closed)
+	if (holder->dead)
 		return -EOWNERDEAD;
+	/* By another thread, meanwhile. */
+	if (space->closed)
+		return -EBADF;
 	resource = sluice_resource_add(space, key, NULL, holder->user,
 				       &memory->resource);
 	if (IS_ERR(resource))

@@ -324,6 +324,23 @@ TEST_F(trusted, conversions_and_ranges)
 	EXPECT_EQ(0, try(B, X(CR)));
 }
 
+/* A part of what a holder has by the word alone. */
+TEST_F(trusted, a_range_within)
+{
+	ASSERT_TRUE(fast_lock(self->x, IDA));
+	EXPECT_EQ(0, take(A, XR(PR, 10, 20)));
+	EXPECT_EQ(SLUICE_EX, mode_at(SPACE, IDA, "x", 9));
+	EXPECT_EQ(SLUICE_PR, mode_at(SPACE, IDA, "x", 10));
+	EXPECT_EQ(SLUICE_EX, mode_at(SPACE, IDA, "x", 21));
+	EXPECT_EQ(0, try(B, XR(PR, 10, 20)));
+	EXPECT_EQ(-EAGAIN, try(B, XR(PR, 9, 20)));
+	EXPECT_EQ(0, unlock_all(B));
+	EXPECT_EQ(0, unlock(A, XR(UNLOCKED, 10, 20)));
+	EXPECT_EQ(0, try(B, XR(EX, 10, 20)));
+	EXPECT_EQ(0, unlock_all(A));
+	EXPECT_EQ(0, try(B, X(EX)));
+}
+
 TEST_F(trusted, contention_is_told)
 {
 	struct sluice_lock_event ev;

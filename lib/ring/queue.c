@@ -79,6 +79,8 @@ static int claim_deliver(struct sl_reader *reader,
 	err = -EPROTO;
 	if (sl_slot_copy(&lane->view, claim->position, &slot))
 		err = sl_lane_check(reader, lane, &slot);
+	if (err == -EPROTO && sl_reader_evicted(reader))
+		return 0;
 	if (err == -EPROTO) {
 		claim_return(reader, claim, 0);
 		sl_lane_corrupt(reader, lane);

@@ -172,6 +172,19 @@ static inline void wake_if_armed(struct sl_reader *reader, uint32_t index)
 	reader->ops->wake(reader->context, index);
 }
 
+/* After the fence: those who were shown that there is room in their rings. */
+static void wake_shown(struct sl_reader *reader)
+{
+	for (uint32_t i = 0; i < reader->actives; i++) {
+		struct sl_lane *lane = reader->active[i];
+
+		if (!lane->dirty)
+			continue;
+		lane->dirty = false;
+		wake_if_armed(reader, lane->index);
+	}
+}
+
 void sl_reader_flush(struct sl_reader *reader)
 {
 	bool any = false;
@@ -181,14 +194,7 @@ void sl_reader_flush(struct sl_reader *reader)
 	if (!any)
 		return;
 	sl_full_fence();				/* F4, with F7 */
-	for (uint32_t i = 0; i < reader->actives; i++) {
-		struct sl_lane *lane = reader->active[i];
-
-		if (!lane->dirty)
-			continue;
-		lane->dirty = false;
-		wake_if_armed(reader, lane->index);
-	}
+	wake_shown(reader);
 }
 
 static void cursor_show(struct sl_reader *reader)
@@ -353,6 +359,20 @@ static inline void lane_show(struct sl_reader *reader, struct sl_lane *lane)
 	sl_store_release(&shown->head, lane->position);		/* R2, with A2 */
 }
 
+/*
+ * Was it evicted while it read? What it read may not be what was sent. The own
+ * entry is looked at each time: it says so before the table's count does, and
+ * publishers need not wait for that. With their F5, the fence before it.
+ */
+bool sl_reader_evicted(struct sl_reader *reader)
+{
+	if (reader->policy != SLUICE_EVICT || reader->evicted)
+		return reader->evicted;
+	sl_acquire_fence();
+	self_update(reader);
+	return reader->evicted;
+}
+
 static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
 			   struct sluice_message *message)
 {
@@ -370,6 +390,9 @@ static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
 		else
 			reader->trouble = err;
 	}
+	/* Who is evicted reads what is being written: that is no lie. */
+	if (look == SL_LOOK_LIE && sl_reader_evicted(reader))
+		return TOOK_NONE;
 	if (look == SL_LOOK_LIE) {
 		sl_lane_corrupt(reader, lane);
 		return TOOK_GONE;
@@ -518,8 +541,10 @@ static ssize_t broadcast_receive(struct sl_reader *reader,
 			show(reader, messages, sure);
 			return sure;
 		}
-		if (last == TOOK_FULL && !n)
+		if (last == TOOK_FULL && !n) {
+			sl_reader_flush(reader);
 			return -ENOBUFS;
+		}
 		if (!n && last == TOOK_NONE)
 			break;
 	}
@@ -653,6 +678,8 @@ static sl_cold ssize_t receive_any(struct sl_reader *reader,
 		n = sl_queue_receive(reader, messages, count);
 	else
 		n = broadcast_receive(reader, messages, count);
+	if (!n && reader->evicted)
+		return -ECONNABORTED;
 	if (!n)
 		n = nothing(reader);
 	received(reader, messages, n > 0 ? n : 0);
@@ -705,18 +732,6 @@ static inline int let_go(struct sl_reader *reader,
 	return 0;
 }
 
-/* Was it evicted while it read? What it read may not be what was sent. */
-static bool evicted_now(struct sl_reader *reader)
-{
-	if (reader->policy != SLUICE_EVICT || reader->evicted)
-		return reader->evicted;
-	sl_acquire_fence();
-	if (sl_load_relaxed(&sl_members_head(reader->members)->seq) !=
-	    reader->seq)
-		self_update(reader);
-	return reader->evicted;
-}
-
 /* After the fence: wake the publisher for the pin, and for its head. */
 static inline void released(struct sl_reader *reader, uint32_t index)
 {
@@ -734,7 +749,7 @@ static sl_cold int let_all_go(struct sl_reader *reader,
 		      struct sluice_message *messages, size_t count,
 		      uint64_t reject)
 {
-	bool evicted = evicted_now(reader);
+	bool evicted = sl_reader_evicted(reader);
 	int err, first = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -746,6 +761,7 @@ static sl_cold int let_all_go(struct sl_reader *reader,
 	for (size_t i = 0; i < count; i++)
 		if (!i || messages[i].publisher != messages[i - 1].publisher)
 			released(reader, messages[i].publisher);
+	wake_shown(reader);
 	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->held,
 			 reader->helds);
 	if (!first && evicted)

@@ -208,6 +208,9 @@ void sl_reader_deinit(struct sl_reader *reader);
 /* Begin and end lanes as the table says: 0 or a negative errno value. */
 int sl_reader_update(struct sl_reader *reader);
 
+/* Is it evicted, as its own entry says now? Then what it reads may be anything. */
+bool sl_reader_evicted(struct sl_reader *reader);
+
 /* As sluice_subscriber_receive_batch() with deadline 0. */
 ssize_t sl_reader_receive(struct sl_reader *reader,
 			  struct sluice_message *messages, size_t count);

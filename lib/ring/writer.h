@@ -306,7 +306,8 @@ static inline size_t sl_writer_reuse(struct sl_writer *writer, uint64_t length,
 	uint32_t mask = writer->lane.slots - 1;
 	size_t n = 0;
 
-	if (sl_unlikely(writer->room_seen || !length))
+	/* No granules: no bytes, or more than there can be. */
+	if (sl_unlikely(writer->room_seen || !granules))
 		return 0;
 	while (n < count && writer->tail != writer->safe) {
 		const struct sl_record *record =

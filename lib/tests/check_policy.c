@@ -271,6 +271,50 @@ START_TEST(evict_the_holder)
 }
 END_TEST
 
+/* Its entry says so; that the table has changed is about to be said. */
+static void evict_silently(struct fake_subscriber *subscriber)
+{
+	struct sluice_member *entry = sl_member(&fake->members,
+						SLUICE_SUBSCRIBER,
+						subscriber->reader.index);
+
+	sl_store_release(&entry->state, SLUICE_EVICTED);
+}
+
+START_TEST(evicted_before_it_is_said)
+{
+	struct sluice_config config = { .policy = SLUICE_EVICT };
+	struct sluice_message message;
+
+	setup_with(&config);
+	ck_assert_int_eq(put_long(pub, 1, 4096), 0);
+	ck_assert_int_eq(get(sub, &message), 1);
+	evict_silently(sub);
+	ck_assert_int_eq(release(sub, &message), -ECONNABORTED);
+	teardown();
+}
+END_TEST
+
+/* Nothing is kept for it: what is being written there is nobody's lie. */
+START_TEST(evicted_reads_no_lies)
+{
+	struct sluice_config config = { .policy = SLUICE_EVICT };
+	struct sluice_event event;
+
+	setup_with(&config);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	ck_assert_int_eq(put_long(pub, 1, 2048), 0);
+	sl_store_relaxed(&sl_slot(&pub->lane, 0)->length, UINT64_MAX);
+	evict_silently(sub);
+	ck_assert_int_eq(take(sub), -ECONNABORTED);
+	ck_assert_int_eq(sl_reader_next_event(&sub->reader, &event), 0);
+	ck_assert_uint_eq(event.type, SLUICE_EVENT_EVICTED);
+	while (!sl_reader_next_event(&sub->reader, &event))
+		ck_assert_uint_ne(event.type, SLUICE_EVENT_CORRUPT);
+	teardown();
+}
+END_TEST
+
 static int refuse(void *context, uint32_t index, uint64_t generation)
 {
 	(void)context;
@@ -635,6 +679,8 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, evict_the_unread);
 	tcase_add_test(tc, laggards_that_never_began);
 	tcase_add_test(tc, evict_the_holder);
+	tcase_add_test(tc, evicted_before_it_is_said);
+	tcase_add_test(tc, evicted_reads_no_lies);
 	tcase_add_test(tc, evict_is_refused);
 	tcase_add_test(tc, history_for_a_late_joiner);
 	tcase_add_test(tc, history_survives_reclaim);

@@ -84,6 +84,32 @@ START_TEST(sizes)
 }
 END_TEST
 
+/* A length of which there can be no memory is not that of an empty message. */
+START_TEST(sizes_beyond_all)
+{
+	struct sluice_loan loan;
+	int fd = 1;
+
+	for (uint32_t fds = 0; fds < 2; fds++) {
+		for (uint32_t i = 0; i <= fake->config.slots; i++) {
+			ck_assert_int_eq(sl_writer_loan(&pub->writer, 0, &loan),
+					 0);
+			loan.type = i;
+			loan.nfds = fds;
+			loan.fds = &fd;
+			ck_assert_int_eq(sl_writer_publish(&pub->writer, &loan,
+							   1), 1);
+			ck_assert_int_eq(take(sub), i);
+		}
+		ck_assert_uint_ne(pub->writer.tail, pub->writer.safe);
+		for (uint64_t less = 0; less < 70; less++)
+			ck_assert_uint_eq(sl_writer_reuse(&pub->writer,
+							  UINT64_MAX - less,
+							  &loan, 1), 0);
+	}
+}
+END_TEST
+
 START_TEST(loans_in_any_order)
 {
 	struct sluice_loan loans[4];
@@ -462,6 +488,7 @@ Suite *suite_ring(void)
 	tcase_add_test(tc, quiet);
 	tcase_add_test(tc, order_and_wrap);
 	tcase_add_test(tc, sizes);
+	tcase_add_test(tc, sizes_beyond_all);
 	tcase_add_test(tc, loans_in_any_order);
 	tcase_add_test(tc, loan_is_used_once);
 	tcase_add_test(tc, loan_shrinks_and_does_not_grow);
