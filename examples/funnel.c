@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <sluice/sluice.h>
 
@@ -55,7 +56,8 @@ int main(int argc, char **argv)
 	if (argc != 5)
 		error(2, 0, "usage: funnel HOST PORT WRITERS LINES");
 	options.config.pattern = SLUICE_QUEUE;
-	feed_options.flags = SLUICE_FEED_LINES;
+	/* It does not end because the first writer is done before the last one begins. */
+	feed_options.flags = SLUICE_FEED_LINES | SLUICE_FEED_STAY;
 	ret = sluice_channel_open_anonymous(&options, &channel);
 	if (!ret)
 		ret = sluice_feed_attach(channel, connect_to(argv[1], argv[2]),
@@ -65,8 +67,9 @@ int main(int argc, char **argv)
 	for (int writer = 0; writer < atoi(argv[3]); writer++)
 		if (!fork())
 			_exit(write_lines(channel, writer, atoi(argv[4])) != 0);
-	/* It ends when the last writer has left, and all is written. */
-	ret = sluice_feed_wait(feed, SLUICE_NO_DEADLINE);
+	while (wait(NULL) > 0)
+		;
+	ret = sluice_feed_stop(feed, SLUICE_FEED_DRAIN, SLUICE_NO_DEADLINE);
 	if (ret)
 		error(1, -ret, "the connection");
 	sluice_feed_close(feed);

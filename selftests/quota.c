@@ -637,6 +637,17 @@ static void ask_for_everything(int ch, int pub, struct news *news)
 	news->told[2] = make_channel(NULL, NULL);
 }
 
+/* A page that was charged before may have room for one or two. */
+static void be_refused_everything(int ch, int pub, struct news *news)
+{
+	int tries = 8;
+
+	do {
+		ask_for_everything(ch, pub, news);
+	} while (--tries && (news->told[0] >= 0 || news->told[1] >= 0 ||
+			     news->told[2] >= 0));
+}
+
 static void have_nothing(int ch, struct news *news)
 {
 	int pub = must(join_role(ch, SLUICE_PUBLISHER)), i;
@@ -649,7 +660,7 @@ static void have_nothing(int ch, struct news *news)
 	store_release(&news->step, 1);
 	while (load_acquire(&news->step) != 2)
 		sched_yield();
-	ask_for_everything(ch, pub, news);
+	be_refused_everything(ch, pub, news);
 	store_release(&news->step, 3);
 	while (load_acquire(&news->step) != 4)
 		sched_yield();
