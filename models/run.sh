@@ -33,7 +33,7 @@ search() {
 # outcome - "holds" only if every state was seen, "fails" only for what the
 # models demand: what they themselves are too small for is neither.
 outcome() {
-	if grep -Eq 'out of memory|max search depth too small|^pan:1: assertion violated \(newest' "$WORK/log"; then
+	if grep -Eq 'out of memory|MEMLIM bound|max search depth too small|^pan:1: assertion violated \(newest' "$WORK/log"; then
 		echo incomplete
 	elif grep -Eq '^pan:1: (assertion violated|invalid end state)' "$WORK/log"; then
 		echo fails
