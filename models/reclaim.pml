@@ -4,21 +4,29 @@
  * to do with it. Hazard pointers.
  *
  * A publisher sends MESSAGES through a ring of SLOTS and a pool of one buffer
- * more, so that it is always out of room. A subscriber holds one message at a
- * time. It was there before, or (JOINS=1) joins at some time and wants history.
+ * more, so that it is always out of room. The last HISTORY are kept for who joins,
+ * as long as there is other room. A subscriber holds one message at a
+ * time. It was there before, or (JOINS=1) joins at some time.
  * BLOCK=0: what it has not read may be dropped. BLOCK=1: it may not. Either of them may
- * be killed at any step.
+ * be killed at any step. LAGS=1: somebody else, whose messages may be dropped, reads
+ * nothing, so that nothing is passed by everybody.
  *
  * Shown: who reads a slot gets the descriptor of that very message; who reads a
  * payload gets that message's, and nobody writes there as long as it is held,
- * nor before the read of it is over, in the sense of C11; who blocks loses
- * nothing that was published after JOIN returned.
+ * nor before the read of it is over, in the sense of C11; who blocks counts
+ * nothing as lost: it gets all that was published after JOIN returned.
  */
 #ifndef BLOCK
 #define BLOCK	0
 #endif
 #ifndef JOINS
 #define JOINS	0
+#endif
+#ifndef HISTORY
+#define HISTORY	0
+#endif
+#ifndef LAGS
+#define LAGS	0
 #endif
 #ifndef SLOTS
 #define SLOTS	1
@@ -74,14 +82,38 @@
 #ifndef SCAN
 #define SCAN	1	/* the publisher looks at the pins */
 #endif
+#ifndef SCAN_LAST
+#define SCAN_LAST 1	/* and does so after it has looked at the heads */
+#endif
 #ifndef DROP
-#define DROP	1	/* the publisher marks what it wants to reuse */
+#define DROP	1	/* the publisher marks what not everybody has passed */
+#endif
+#ifndef BEGUN
+#define BEGUN	1	/* and knows that who has not begun has passed nothing */
+#endif
+#ifndef KEEP
+#define KEEP	1	/* history is nothing that everybody has passed */
+#endif
+#ifndef LOOK_FIRST
+#define LOOK_FIRST 1	/* the publisher looks at the table before it chooses */
 #endif
 #ifndef LOOK_TABLE
-#define LOOK_TABLE 1	/* the publisher looks at the table again */
+#define LOOK_TABLE 1	/* and after F5 */
+#endif
+#ifndef CHOOSE_AGAIN
+#define CHOOSE_AGAIN 1	/* and what it chose by an older table is not safe */
+#endif
+#ifndef REUSE_MARK
+#define REUSE_MARK 1	/* what is marked is not used again */
 #endif
 #ifndef PIN_FIRST
 #define PIN_FIRST 1	/* pin before showing the head */
+#endif
+#ifndef J_LAST
+#define J_LAST	1	/* JOIN looks after F6 at what was published */
+#endif
+#ifndef LANE_TAIL
+#define LANE_TAIL 1	/* who joins leaves out what lane.tail says is gone */
 #endif
 
 #define THREADS	2
@@ -97,8 +129,9 @@
 #define GENERATION	(PIN + 2)		/* cursor lane's generation */
 #define TABLE		(PIN + 3)		/* members.seq */
 #define LANE		(PIN + 4)		/* lane.head */
-#define READ		(PIN + 5)		/* counts the subscriber's reads */
-#define LOCS		(PIN + 6)
+#define TAIL		(PIN + 5)		/* lane.tail */
+#define READ		(PIN + 6)		/* counts the subscriber's reads */
+#define LOCS		(PIN + 7)
 #ifndef DEPTH
 #define DEPTH		10
 #endif
@@ -106,6 +139,9 @@
 #include "memory.pml"
 
 #define SLUICE_SEQ(p)	(((p) + 1) * 2)
+#define MIN(a, b)	((a) < (b) -> (a) : (b))
+#define MAX(a, b)	((a) > (b) -> (a) : (b))
+#define BEFORE_HISTORY(p) ((p) > HISTORY -> (p) - HISTORY : 0)
 
 /* Who is in the table: nobody before JOIN, the subscriber, nobody after it left. */
 #define KNOWN(seq)	((seq) == JOINS)
@@ -113,10 +149,18 @@ byte table_seq;
 
 /* What no program knows. */
 byte published;
-byte at_join;			/* what was published when JOIN returned */
-byte buffer_of[MESSAGES];
 byte last_read[BUFFERS];	/* READ when a payload was read last */
 bool over_all;			/* the publisher is done, or dead */
+
+/* The publisher's records. */
+byte buffer_of[MESSAGES];
+
+/* Some message is set aside. */
+#if SLOTS == 1
+#define ASIDES	(aside[0] || aside[1])
+#else
+#define ASIDES	(aside[0] || aside[1] || aside[2])
+#endif
 
 /* Plain memory: a read must not race with a write, and gets what it is of. */
 inline look(b, p)
@@ -152,32 +196,63 @@ inline sluice_table_changed(t)
 /* code: lib/ring/room.c peers_update() */
 inline peers_update()
 {
-	STEP(load(PUBLISHER, TABLE, x, 1); if :: x != seen -> seen = x;
-	     known = KNOWN(x) :: else fi; x = 0)
+	STEP(load(PUBLISHER, TABLE, x, 1); seen = x; known = KNOWN(x); x = 0)
 }
 
-/* How far may it go? code: lib/ring/room.c limits_find() peer_head() */
+/*
+ * How far may it go, and has everybody passed that?
+ * code: lib/ring/room.c limits_find() peer_head()
+ */
 inline limits_find()
 {
-	limit = head;
+	all = head;
+	passed = true;
 	if
-	:: known && BLOCK ->
+	:: known ->
 		STEP(load(PUBLISHER, GENERATION, x, A2));
 		if
-		:: !x -> limit = tail
-		:: else ->
+		:: !x && BLOCK -> all = tail
+		:: !x && !BLOCK -> passed = !BEGUN
+		:: x ->
 			STEP(load(PUBLISHER, HEAD, x, A2));
-			limit = (x < limit -> x : limit);
-			limit = (limit < tail -> tail : limit)
+			all = MIN(x, all);
+			all = MAX(all, tail)
 		fi;
 		x = 0
 	:: else
-	fi;
-	/* One, or all at once. */
-	if
-	:: limit > tail + 1 -> limit = tail + 1
-	:: true
 	fi
+}
+
+/*
+ * What everybody has passed, all of it; or else the oldest, be it history or not.
+ * code: lib/ring/room.c take_consumed() take_unread() take_history() before_history()
+ */
+inline choose()
+{
+	if
+	:: !unread && LAGS -> limit = tail
+	:: !unread && !LAGS ->
+		limit = MIN(all, (KEEP -> BEFORE_HISTORY(head) : head))
+	:: unread ->
+		limit = (BLOCK -> all : head);
+		limit = MIN(limit, tail + 1);
+		passed = false
+	fi;
+	limit = MAX(limit, tail);
+	all = 0
+}
+
+/* code: lib/ring/room.c candidates_drop() */
+inline candidates_drop()
+{
+	p = tail;
+	do
+	:: DROP && !passed && p < limit ->
+		STEP(store(PUBLISHER, SEQ(p), SLUICE_SEQ(p) + 1, 0));
+		p++
+	:: else -> break
+	od;
+	p = 0
 }
 
 /* code: lib/ring/room.c candidates_restore() */
@@ -185,86 +260,146 @@ inline candidates_restore()
 {
 	p = limit;
 	do
-	:: p > tail ->
+	:: !passed && p > tail ->
 		p--;
 		STEP(store(PUBLISHER, SEQ(p), SLUICE_SEQ(p), 1))
 	:: else -> break
-	od
+	od;
+	p = 0
 }
 
-/* code: lib/ring/room.c pins_mark() asides_sweep() candidates_drop() */
-inline candidates_take()
+inline scan()
 {
 	if
-	:: known && SCAN -> STEP(load(PUBLISHER, PIN, x, A3))
-	:: else -> x = 0
+	:: known && SCAN -> STEP(load(PUBLISHER, PIN, pin, A3))
+	:: else -> pin = 0
+	fi
+}
+
+/* code: lib/ring/room.c pins_mark() pin_mark() asides_sweep() */
+inline pins_mark()
+{
+	if
+	:: SCAN_LAST -> scan()
+	:: else
 	fi;
 	atomic {
-		p = 0;
 		do
 		:: p < BUFFERS ->
 			if
-			:: aside[p] && aside[p] != x ->
+			:: aside[p] && aside[p] != pin ->
 				aside[p] = 0;
-				used[p] = false
+				used[p] = false;
+				unread = false
 			:: else
 			fi;
 			p++
 		:: else -> break
 		od;
-		do
-		:: tail < limit ->
-			if
-			:: x == tail + 1 -> aside[buffer_of[tail]] = x
-			:: else -> used[buffer_of[tail]] = false
-			fi;
-			tail++
-		:: else -> break
-		od;
-		x = 0;
-		p = 0
+		p = 0;
+		if
+		:: pin > tail && pin <= limit -> marked = pin
+		:: else
+		fi;
+		pin = 0
 	}
 }
 
-/* code: lib/ring/room.c reclaim() */
+/* Who has joined by then need not look below. */
+inline make_safe()
+{
+	if
+	:: limit > tail ->
+		safe = limit;
+		unread = false;
+		if
+		:: JOINS -> STEP(store(PUBLISHER, TAIL, safe, 1))
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/*
+ * Nothing becomes free here: it is safe, and is used again as room is wanted.
+ * code: lib/ring/room.c reclaim() sl_writer_make_room()
+ */
 inline reclaim()
 {
-	peers_update();
+	if
+	:: LOOK_FIRST -> peers_update()
+	:: else
+	fi;
+	if
+	:: !SCAN_LAST -> scan()
+	:: else
+	fi;
 	limits_find();
-	p = tail;
-	do
-	:: p < limit ->
+	choose();
+	if
+	:: limit == tail && (unread || !ASIDES) -> unread = !unread
+	:: else ->
+		candidates_drop();
+		STEP(full_fence(PUBLISHER, F5));
+		STEP(load(PUBLISHER, TABLE, x, 1);
+		     changed = LOOK_TABLE && x != seen; x = 0);
 		if
-		:: DROP -> STEP(store(PUBLISHER, SEQ(p), SLUICE_SEQ(p) + 1, 0))
+		:: changed && CHOOSE_AGAIN -> candidates_restore()
 		:: else
 		fi;
-		p++
-	:: else -> break
-	od;
-	STEP(full_fence(PUBLISHER, F5));
-	STEP(load(PUBLISHER, TABLE, x, 1));
-	if
-	:: LOOK_TABLE && x != seen -> x = 0; candidates_restore()
-	:: else -> x = 0; candidates_take()
+		if
+		:: changed -> peers_update()
+		:: else
+		fi;
+		if
+		:: !changed || !CHOOSE_AGAIN -> pins_mark(); make_safe()
+		:: else
+		fi;
+		changed = false
 	fi;
-	p = 0;
+	passed = false;
 	limit = 0
 }
 
-/* code: lib/ring/writer.c sl_writer_take() */
+/*
+ * Memory for the next message: from the pool, or that of the oldest which is safe,
+ * or the oldest goes to the pool, or aside.
+ * code: lib/ring/writer.c sl_writer_take()
+ * code: lib/ring/writer.h sl_writer_reuse()
+ * code: lib/ring/room.c sl_writer_retire()
+ */
 inline take()
 {
-	buffer = 0;
 	do
 	:: buffer < BUFFERS && used[buffer] -> buffer++
 	:: else -> break
-	od
+	od;
+	if
+	:: head - tail == SLOTS -> buffer = BUFFERS
+	:: else
+	fi;
+	if
+	:: buffer < BUFFERS -> used[buffer] = true
+	:: tail < safe && (marked != tail + 1 || !REUSE_MARK) ->
+		buffer = buffer_of[tail];
+		tail++
+	:: buffer == BUFFERS && tail < safe ->
+		if
+		:: marked == tail + 1 ->
+			aside[buffer_of[tail]] = marked;
+			marked = 0
+		:: else -> used[buffer_of[tail]] = false
+		fi;
+		tail++
+	:: buffer == BUFFERS && tail == safe -> wants = true
+	fi
 }
 
-/* code: lib/ring/writer.c publish_one() */
+/* code: lib/ring/writer.c publish_one() sl_writer_publish() */
 proctype publisher()
 {
-	byte at, x, p, head, tail, limit, buffer, seen, known;
+	byte at, x, p, head, tail, safe, limit, all, buffer, seen, pin, marked;
+	bool known, passed, unread, changed, wants;
 	bool used[BUFFERS];
 	byte aside[BUFFERS];
 
@@ -273,18 +408,22 @@ proctype publisher()
 	:: head < MESSAGES ->
 		atomic { take() }
 		if
-		:: buffer == BUFFERS || head - tail == SLOTS ->
+		:: wants ->
+			wants = false;
 			buffer = 0;
 			reclaim()
+		:: !wants && buffer == BUFFERS -> buffer = 0
 		:: else ->
-			used[buffer] = true;
 			buffer_of[head] = buffer;
 			STEP(scribble(buffer, head));
 			STEP(store(PUBLISHER, FIELDS(head), head * 4 + buffer, 0));
 			buffer = 0;
 			STEP(store(PUBLISHER, SEQ(head), SLUICE_SEQ(head), R1);
 			     head++; published = head);
-			STEP(store(PUBLISHER, LANE, head, 0));
+			if
+			:: JOINS -> STEP(store(PUBLISHER, LANE, head, 0))
+			:: else
+			fi;
 			/* Who joined before this message is seen from here on. */
 			STEP(full_fence(PUBLISHER, F1))
 		fi
@@ -297,42 +436,69 @@ died:
 
 inline lose(p)
 {
-	assert(!BLOCK || p < at_join)
+	assert(!BLOCK || p < joined)
 }
 
 /*
  * code: kmod/endpoint.c endpoint_enter_table()
  * code: kmod/subscriber.c sluice_subscriber_note_heads()
- * code: lib/ring/lane.c lane_start() lane_add()
  */
 inline join()
 {
-	load(SUBSCRIBER, LANE, x, 0);
-	store(SUBSCRIBER, HEAD, x, 0);
+	if
+	:: !J_LAST -> load(SUBSCRIBER, LANE, joined, 0)
+	:: else
+	fi;
 	sluice_table_changed(SUBSCRIBER);
-	at_join = published;
-	position = (x > SLOTS -> x - SLOTS : 0);
+	if
+	:: J_LAST -> load(SUBSCRIBER, LANE, joined, 0)
+	:: else
+	fi;
+	store(SUBSCRIBER, HEAD, joined, 0)
+}
+
+/* code: lib/ring/lane.c lane_start() lane_add() */
+inline begin()
+{
+	STEP(load(SUBSCRIBER, TAIL, x, 1));
+	position = BEFORE_HISTORY(joined);
+	if
+	:: LANE_TAIL && x > position -> position = MIN(x, joined)
+	:: else
+	fi;
 	x = 0;
 	STEP(store(SUBSCRIBER, HEAD, position, 0));
 	STEP(store(SUBSCRIBER, GENERATION, 1, R4))
 }
 
-/* Held: read it, and let it go. code: lib/ring/reader.c let_go() */
+/* Held: read it, and let it go. code: lib/ring/reader.c let_go() sole_release() */
 inline use()
 {
 	STEP(look(where, position));
 	STEP(store(SUBSCRIBER, PIN, 0, R3))
 }
 
-/* code: lib/ring/lane.c sl_lane_look() lane_skip() */
-/* code: lib/ring/slot.h sl_slot_copy() */
-/* code: lib/ring/reader.c lane_hold() confirm() show() */
+inline lane_show()
+{
+	STEP(store(SUBSCRIBER, HEAD, position + 1, R2));
+	shown = true
+}
+
+/*
+ * Who blocks has no second look at seq. Who does not shows its head before F3 if it
+ * finds nothing more, and after it if it stopped for another reason.
+ *
+ * code: lib/ring/lane.c sl_lane_look() lane_skip()
+ * code: lib/ring/slot.h sl_slot_copy()
+ * code: lib/ring/reader.c sole_take() lane_take() lane_hold() lane_show() confirm()
+ */
 proctype subscriber()
 {
-	byte at, x, y, position, where;
+	byte at, x, y, position, where, joined;
+	bool shown;
 
 	if
-	:: JOINS -> join()
+	:: JOINS -> join(); begin()
 	:: else
 	fi;
 	do
@@ -359,20 +525,28 @@ proctype subscriber()
 		:: x == SLUICE_SEQ(position)
 		fi;
 		STEP(load(SUBSCRIBER, FIELDS(position), where, 0));
-		STEP(acquire_fence(SUBSCRIBER, A1_FENCE));
-		STEP(load(SUBSCRIBER, SEQ(position), y, 0));
 		if
-		:: x != y -> goto next
+		:: !BLOCK ->
+			STEP(acquire_fence(SUBSCRIBER, A1_FENCE));
+			STEP(load(SUBSCRIBER, SEQ(position), y, 0));
+			if
+			:: x != y -> goto next
+			:: else
+			fi;
+			y = 0
 		:: else
 		fi;
-		y = 0;
 		assert(where / 4 == position);
 		where = where % 4;
 		if
-		:: !PIN_FIRST -> STEP(store(SUBSCRIBER, HEAD, position + 1, R2))
+		:: !PIN_FIRST -> lane_show()
 		:: else
 		fi;
 		STEP(store(SUBSCRIBER, PIN, position + 1, R_PIN));
+		if
+		:: !BLOCK && !shown -> lane_show()
+		:: true
+		fi;
 		if
 		:: !BLOCK && LOOK ->
 			STEP(full_fence(SUBSCRIBER, F3));
@@ -388,7 +562,7 @@ proctype subscriber()
 		:: else
 		fi;
 		if
-		:: PIN_FIRST -> STEP(store(SUBSCRIBER, HEAD, position + 1, R2))
+		:: !shown -> lane_show()
 		:: else
 		fi;
 		use();
@@ -396,7 +570,8 @@ proctype subscriber()
 next:
 		x = 0;
 		y = 0;
-		where = 0
+		where = 0;
+		shown = false
 	:: else -> break
 	od;
 died:
