@@ -33,7 +33,7 @@ sluice sub --create --policy drop-oldest slow -- sleep 1000 & sleeper=$!
 until_true sluice stat slow
 seq 1000 1999 | sluice pub --policy drop-oldest slow 2>/dev/null
 sluice lock job -- sleep 1000 & owner=$!
-until_true eval 'sluice lock --nonblock --conflict-exit-code 9 job -- true; [ $? = 9 ]'
+until_true eval 'sluice locks | grep -q job'
 sluice lock job -- true & waiter=$!
 
 # --- JSON -----------------------------------------------------------------------

@@ -194,6 +194,7 @@ let_go
 # As long as somebody has the lockspace open, tokens only grow.
 sluice lock --lockspace stores --mode nl keep -- sleep 1000 & keeper=$!
 until_true eval "sluice locks stores | grep -q keep"
+rm -f two
 within fence store early >one
 within fence store late 3 >two 2>err & slow=$!
 until_true test -s two
