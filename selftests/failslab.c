@@ -69,6 +69,7 @@ struct call {
 	const char *name;
 	int (*run)(struct stage *s);
 	void (*undo)(struct stage *s);
+	bool needs_nothing;	/* and copies by words, which cannot be failed */
 };
 
 static void undo_nothing(struct stage *s)
@@ -314,7 +315,7 @@ static const struct call calls[] = {
 	{ "UNLOCK", run_unlock, undo_convert },
 	{ "UNLOCK to weaken", run_weaken, undo_convert },
 	{ "RECOVER", run_recover, undo_recover },
-	{ "RENEW", run_renew, undo_nothing },
+	{ "RENEW", run_renew, undo_nothing, .needs_nothing = true },
 	{ "VALUE", run_value, undo_nothing },
 	{ "LOCKS", run_locks, undo_nothing },
 	{ "DEADLOCK", run_deadlock, undo_nothing },
@@ -403,9 +404,12 @@ TEST_F(failslab, each_step_of_each_call)
 	int failed;
 
 	for (i = 0; i < ARRAY(calls); i++) {
+		/* The second time holders have kept some of what it takes. */
 		failed = sweep(_metadata, &self->s, &calls[i]);
-		/* A call copies its arguments in at the least. */
-		EXPECT_LE(1, failed) TH_LOG("%s: %d", calls[i].name, failed);
+		EXPECT_LE(0, failed);
+		failed += sweep(_metadata, &self->s, &calls[i]);
+		EXPECT_LE(!calls[i].needs_nothing, failed)
+			TH_LOG("%s: %d", calls[i].name, failed);
 		TH_LOG("%s: %d steps failed", calls[i].name, failed);
 	}
 }
