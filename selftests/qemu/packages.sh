@@ -12,12 +12,20 @@ set -euo pipefail
 # shellcheck source=selftests/qemu/archive.sh
 . "$QEMU_DIR/archive.sh"
 
+# gcc-multilib, but for its link to headers, which excludes compilers for other
+# machines.
+multilib() {
+	local package
+	package=$(apt-cache depends gcc-multilib 2>/dev/null | grep -oE 'gcc-[0-9]+-multilib' | head -n 1 || true)
+	echo "${package:-gcc-multilib}"
+}
+
 packages_of() {
 	case $1 in
 	build) echo gcc make libc6-dev pkg-config libjson-c-dev libncurses-dev libnl-genl-3-dev libmicrohttpd-dev libzstd-dev libssl-dev ;;
 	guest) echo qemu-system-x86 busybox-static kmod cpio rsync python3 gcc libc6-dev ;;
 	kernel) echo gcc make flex bison bc libelf-dev libssl-dev kmod cpio rsync xz-utils zstd ;;
-	test) echo check mandoc cmake gcc-multilib tmux python3-prometheus-client python3-yaml ;;
+	test) echo check mandoc cmake "$(multilib)" tmux python3-prometheus-client python3-yaml ;;
 	manual) echo lowdown mandoc python3 make ;;
 	film) echo util-linux python3 python3-pyte ;;
 	coverage) echo gcovr ;;
@@ -55,7 +63,7 @@ install_packages() {
 
 # A machine that cannot have the 32-bit compiler goes without 32-bit tests, and
 # who is not in this Debian is not measured: the report says so.
-optional() { [[ $1 =~ ^(gcc-multilib|gnuplot-nox|iceoryx|lib(iceoryx|zmq|nng).*)$ ]]; }
+optional() { [[ $1 =~ ^(gcc-.*multilib|gnuplot-nox|iceoryx|lib(iceoryx|zmq|nng).*)$ ]]; }
 
 ensure() {
 	local package
