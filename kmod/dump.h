@@ -66,7 +66,6 @@ struct sluice_dump_type {
  * @cursor.at: the part that was told last: place, number of a resource, serial
  *	of a want
  * @cursor.done: all of that was
- * @cursor.key: of that resource
  * @cursor.marks_done: all marks of it were told
  * @cursor.start: of its grant that was told last
  * @cursor.serial: of its mark or grant that was told last
@@ -102,7 +101,6 @@ struct sluice_dump {
 		u64 start;
 		u64 serial;
 		u64 changes;
-		struct sluice_key key;
 	} cursor;
 	u32 disturbed;
 };

@@ -102,29 +102,12 @@ static struct sluice_domain *space_enter(struct sluice_dump *dump,
 	return domain;
 }
 
-static struct sluice_resource *resource_next(struct sluice_resource *resource)
+/* What comes next, or what was told in part. */
+static struct sluice_resource *resource_next(struct sluice_dump *dump,
+					     struct sluice_lockspace *space)
 {
-	if (list_is_last(&resource->link, &resource->space->resources))
-		return NULL;
-	return list_next_entry(resource, link);
-}
-
-/* Where to go on: mostly what was told last is still there to be found. */
-static struct sluice_resource *resource_first(struct sluice_dump *dump,
-					      struct sluice_lockspace *space)
-{
-	struct sluice_resource *resource = NULL;
-
-	if (dump->cursor.at)
-		resource = sluice_resource_find(space, &dump->cursor.key);
-	if (resource && resource->number == dump->cursor.at)
-		return dump->cursor.done ? resource_next(resource) : resource;
-	list_for_each_entry(resource, &space->resources, link) {
-		if (resource->number > dump->cursor.at)
-			return resource;
-		cond_resched();
-	}
-	return NULL;
+	return sluice_resource_from(space,
+				    dump->cursor.at + dump->cursor.done);
 }
 
 static void resource_enter(struct sluice_dump *dump,
@@ -133,7 +116,6 @@ static void resource_enter(struct sluice_dump *dump,
 	if (resource->number == dump->cursor.at)
 		return;
 	dump->cursor.at = resource->number;
-	dump->cursor.key = resource->key;
 	dump->cursor.done = false;
 	dump->cursor.marks_done = false;
 	dump->cursor.start = 0;
@@ -151,8 +133,7 @@ static int space_resources(struct sluice_dump *dump,
 	struct sluice_resource *resource;
 	int ret = 0;
 
-	for (resource = resource_first(dump, space); resource && !ret;
-	     resource = resource_next(resource)) {
+	while (!ret && (resource = resource_next(dump, space))) {
 		resource_enter(dump, resource);
 		sluice_word_look(resource);
 		if (!sluice_dump_asks(dump, SLUICE_DUMP_FILTER(RESOURCE)) ||

@@ -24,8 +24,8 @@ struct sluice_words;
  * @closed: nobody has a descriptor, so nothing is remembered
  * @by_key: resources
  * @recent: the resource that was looked for last, or NULL
- * @resources: by number
- * @resource_count: of them
+ * @by_number: resources, the idle ones, too
+ * @resource_count: of those that are not
  * @idle: resources that nobody needs, see resource.c
  * @idle_count: of them
  * @resource_numbers: the last one given
@@ -50,7 +50,7 @@ struct sluice_lockspace {
 	bool closed;
 	struct rhashtable by_key;
 	struct sluice_resource *recent;
-	struct list_head resources;
+	struct rb_root by_number;
 	u64 resource_count;
 	struct list_head idle;
 	u32 idle_count;

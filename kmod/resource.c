@@ -8,8 +8,7 @@
  *
  * Who takes something mostly takes it again. So the memory of the last few that
  * nobody needed any more stays in the table, idle: such a resource is as good as
- * gone. It is charged to nobody, not counted, not told of, pins no file, and
- * gets a new number when it begins again.
+ * gone. It is charged to nobody, not counted, not told of and pins no file.
  *
  * Marks are ranges that were held for writing by who died, and ranges that were
  * declared lost; those of a kind are apart from each other. A resource keeps so
@@ -42,6 +41,11 @@ static u32 key_hash(const void *data, u32 len, u32 seed)
 	return jhash(key, offsetof(struct sluice_key, bytes) + key->len, seed);
 }
 
+static struct sluice_resource *resource_at(struct rb_node *node)
+{
+	return rb_entry(node, struct sluice_resource, by_number);
+}
+
 static int key_differs(struct rhashtable_compare_arg *arg, const void *object)
 {
 	const struct sluice_resource *resource = object;
@@ -60,15 +64,14 @@ static const struct rhashtable_params resource_params = {
 
 int sluice_resources_init(struct sluice_lockspace *space)
 {
-	INIT_LIST_HEAD(&space->resources);
+	space->by_number = RB_ROOT;
 	INIT_LIST_HEAD(&space->idle);
 	return rhashtable_init(&space->by_key, &resource_params);
 }
 
 void sluice_resources_exit(struct sluice_lockspace *space)
 {
-	WARN_ON_ONCE(!list_empty(&space->resources) ||
-		     !list_empty(&space->idle));
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&space->by_number));
 	rhashtable_destroy(&space->by_key);
 }
 
@@ -79,6 +82,7 @@ struct sluice_resource *sluice_resource_new(void)
 	resource = kzalloc(sizeof(*resource), GFP_KERNEL_ACCOUNT);
 	if (!resource)
 		return NULL;
+	INIT_LIST_HEAD(&resource->idle);
 	resource->grants = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&resource->waiters);
 	INIT_LIST_HEAD(&resource->died);
@@ -107,6 +111,11 @@ static void resource_unpin(struct sluice_resource *resource)
 	resource->path = (struct path) {};
 }
 
+static bool resource_is_idle(const struct sluice_resource *resource)
+{
+	return !list_empty(&resource->idle);
+}
+
 /* Idle ones, too. */
 static struct sluice_resource *resource_lookup(struct sluice_lockspace *space,
 					       const struct sluice_key *key)
@@ -127,7 +136,26 @@ struct sluice_resource *sluice_resource_find(struct sluice_lockspace *space,
 {
 	struct sluice_resource *resource = resource_lookup(space, key);
 
-	return resource && resource->number ? resource : NULL;
+	return resource && !resource_is_idle(resource) ? resource : NULL;
+}
+
+struct sluice_resource *sluice_resource_from(struct sluice_lockspace *space,
+					     u64 number)
+{
+	struct rb_node *node = space->by_number.rb_node, *from = NULL;
+
+	sluice_domain_assert(space->domain);
+	while (node) {
+		if (resource_at(node)->number < number) {
+			node = node->rb_right;
+		} else {
+			from = node;
+			node = node->rb_left;
+		}
+	}
+	while (from && resource_is_idle(resource_at(from)))
+		from = rb_next(from);
+	return from ? resource_at(from) : NULL;
 }
 
 /* From now on it is somebody's. Return: 0 or -EDQUOT. */
@@ -144,8 +172,7 @@ static int resource_begin(struct sluice_resource *resource,
 			sluice_user_put(resource->user);
 		resource->user = sluice_user_hold(user);
 	}
-	resource->number = ++space->resource_numbers;
-	list_move_tail(&resource->link, &space->resources);
+	list_del_init(&resource->idle);
 	space->idle_count--;
 	space->resource_count++;
 	return 0;
@@ -157,8 +184,7 @@ static void resource_end(struct sluice_resource *resource)
 
 	resource_unpin(resource);
 	sluice_uncharge(resource->user, SLUICE_RES_RESOURCES, 1);
-	resource->number = 0;
-	list_move_tail(&resource->link, &space->idle);
+	list_add_tail(&resource->idle, &space->idle);
 	if (!list_empty(&resource->dirty))
 		list_del_init(&resource->dirty);
 	space->resource_count--;
@@ -174,7 +200,8 @@ static void resource_remove(struct sluice_resource *resource)
 		space->recent = NULL;
 	rhashtable_remove_fast(&space->by_key, &resource->node,
 			       resource_params);
-	list_del(&resource->link);
+	rb_erase(&resource->by_number, &space->by_number);
+	list_del(&resource->idle);
 	space->idle_count--;
 	sluice_resource_free(resource);
 	sluice_lockspace_put(space);
@@ -190,8 +217,23 @@ static void idle_trim(struct sluice_lockspace *space)
 	sluice_lockspace_get(space);
 	while (space->idle_count > most)
 		resource_remove(list_first_entry(&space->idle,
-						 struct sluice_resource, link));
+						 struct sluice_resource, idle));
 	sluice_lockspace_put(space);
+}
+
+/* It has the greatest number yet. */
+static void resource_number(struct sluice_resource *resource)
+{
+	struct rb_root *root = &resource->space->by_number;
+	struct rb_node **link = &root->rb_node, *parent = NULL;
+
+	resource->number = ++resource->space->resource_numbers;
+	while (*link) {
+		parent = *link;
+		link = &parent->rb_right;
+	}
+	rb_link_node(&resource->by_number, parent, link);
+	rb_insert_color(&resource->by_number, root);
 }
 
 /* A new one, idle. */
@@ -210,7 +252,8 @@ static struct sluice_resource *resource_insert(struct sluice_lockspace *space,
 		return ERR_PTR(-ENOMEM);
 	*spare = NULL;
 	resource->space = sluice_lockspace_get(space);
-	list_add_tail(&resource->link, &space->idle);
+	resource_number(resource);
+	list_add_tail(&resource->idle, &space->idle);
 	space->idle_count++;
 	space->recent = resource;
 	return resource;
@@ -229,7 +272,7 @@ struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 		resource = resource_insert(space, key, spare);
 	if (IS_ERR(resource))
 		return resource;
-	if (!resource->number) {
+	if (resource_is_idle(resource)) {
 		ret = resource_begin(resource, user);
 		if (ret) {
 			idle_trim(space);
@@ -286,10 +329,11 @@ void sluice_resource_settle(struct sluice_resource *resource)
 
 void sluice_resources_forget(struct sluice_lockspace *space)
 {
-	struct sluice_resource *resource, *next;
+	struct sluice_resource *resource;
+	u64 number = 0;
 
-	sluice_domain_assert(space->domain);
-	list_for_each_entry_safe(resource, next, &space->resources, link) {
+	while ((resource = sluice_resource_from(space, number))) {
+		number = resource->number + 1;
 		sluice_resource_settle(resource);
 		cond_resched();
 	}

@@ -51,11 +51,12 @@ static inline bool sluice_key_same(const struct sluice_key *a,
 /**
  * struct sluice_resource - what is held and waited for; the domain's lock
  * @node: in the lockspace's table
- * @link: in the lockspace's list, by number; or in that of idle ones
+ * @by_number: in the lockspace's tree, even while it is idle
+ * @idle: on the lockspace's list of those that nobody needs
  * @space: the lockspace
  * @user: charged for it, unless it is idle: then who was the last; reference
  * @key: see there
- * @number: growing in the lockspace; 0 while it is idle
+ * @number: growing in the lockspace
  * @path: of a file, so that its inode stays while somebody has or wants it
  * @grants: interval tree of struct sluice_grant
  * @held: grants in each mode
@@ -76,7 +77,8 @@ static inline bool sluice_key_same(const struct sluice_key *a,
  */
 struct sluice_resource {
 	struct rhash_head node;
-	struct list_head link;
+	struct rb_node by_number;
+	struct list_head idle;
 	struct sluice_lockspace *space;
 	struct sluice_user *user;
 	struct sluice_key key;
@@ -113,6 +115,10 @@ void sluice_resource_free(struct sluice_resource *resource);
 /* Return: the resource of that key, or NULL. */
 struct sluice_resource *sluice_resource_find(struct sluice_lockspace *space,
 					     const struct sluice_key *key);
+
+/* Return: the first one that is not idle, from that number on, or NULL. */
+struct sluice_resource *sluice_resource_from(struct sluice_lockspace *space,
+					     u64 number);
 
 /**
  * sluice_resource_add - find a resource, or put a new one in its place
