@@ -63,6 +63,9 @@ id=$(field id stat news)
 channel="{channel=\"news\",id=\"$id\"}"
 until_true told "sluice_channel_messages_total$channel" 1000
 ok "messages, of a channel by name and number"
+# What seq wrote, without the ends of lines.
+until_true told "sluice_channel_payload_bytes_total$channel" "$(seq 1 1000 | tr -d '\n' | wc -c)"
+ok "their bytes"
 [ "$(field messages stat news)" = 1000 ]
 ok "as stat --json has it"
 
@@ -175,12 +178,13 @@ ok "a signal ends it"
 # --- who sees what ------------------------------------------------------------
 
 PORT=17585
-su nobody -c "sluice exporter --listen 127.0.0.1:$PORT" >where 2>err &
+su nobody -c "exec sluice exporter --listen 127.0.0.1:$PORT" >where 2>err &
+nobody=$!
 until_true scrape
 told sluice_up 1 && grep -qx "sluice_channels 0" out && ! grep -q 'uid="0"' out
 ok "who may see nothing is told nothing"
-pkill -f "^sluice exporter --listen 127.0.0.1:$PORT"
-kill $reader
+kill $nobody $reader
+wait $nobody $reader
 PORT=17584
 
 # --- trouble ------------------------------------------------------------------

@@ -151,6 +151,7 @@ static void tell_publisher(struct scrape *scrape, const struct labels *labels,
 {
 	add(scrape, PUBLISHER_ACTIVE, labels, seen->state == SLUICE_ACTIVE);
 	add(scrape, PUBLISHER_MESSAGES, labels, seen->messages);
+	add(scrape, PUBLISHER_PAYLOAD, labels, seen->payload);
 	add(scrape, PUBLISHER_POOL, labels, seen->bytes);
 	add(scrape, PUBLISHER_FDS, labels, seen->fds);
 	exposition_add_seconds(scrape->out, PUBLISHER_SLEEPING, labels,
@@ -162,6 +163,7 @@ static void tell_subscriber(struct scrape *scrape, const struct labels *labels,
 {
 	add(scrape, SUBSCRIBER_ACTIVE, labels, seen->state == SLUICE_ACTIVE);
 	add(scrape, SUBSCRIBER_MESSAGES, labels, seen->messages);
+	add(scrape, SUBSCRIBER_PAYLOAD, labels, seen->payload);
 	add(scrape, SUBSCRIBER_LOST, labels, seen->lost);
 	add(scrape, SUBSCRIBER_LAG, labels, seen->lag);
 	add(scrape, SUBSCRIBER_HELD, labels, seen->held);
@@ -253,6 +255,7 @@ static int see_channel(const struct sluice_monitor_channel *seen, void *arg)
 	labels_add_number(&labels, "id", seen->object.id);
 	tell_channel_info(scrape, &labels, seen);
 	add(scrape, CHANNEL_MESSAGES, &labels, seen->messages);
+	add(scrape, CHANNEL_PAYLOAD, &labels, seen->payload);
 	add(scrape, CHANNEL_POOL, &labels, seen->bytes);
 	add(scrape, CHANNEL_FDS, &labels, seen->fds);
 	add(scrape, CHANNEL_PUBLISHERS, &labels, seen->publishers);

@@ -66,7 +66,8 @@ static const struct sluice_monitor_channel channel = {
 	.pattern = SLUICE_QUEUE, .policy = SLUICE_DROP_OLDEST, .slots = 64,
 	.publishers_max = 3, .subscribers_max = 5, .held_max = 9, .history = 2,
 	.publishers = 1, .subscribers = 2, .left = 1,
-	.messages = 18446744073709551615ULL, .bytes = 1 << 20, .fds = 4,
+	.messages = 18446744073709551615ULL, .payload = 1ULL << 40,
+	.bytes = 1 << 20, .fds = 4,
 };
 
 int sluice_monitor_channels(struct sluice_monitor *monitor,
@@ -99,7 +100,7 @@ int sluice_monitor_endpoints(struct sluice_monitor *monitor,
 		.channel = 7, .generation = 1, .role = SLUICE_PUBLISHER,
 		.process = { .pid = 41, .comm = "sh\"\\" },
 		.state = SLUICE_ACTIVE, .sleeping = seconds_ago(100),
-		.messages = 12, .bytes = 1 << 19, .fds = 3,
+		.messages = 12, .payload = 1234, .bytes = 1 << 19, .fds = 3,
 	};
 	int ret;
 
@@ -109,8 +110,8 @@ int sluice_monitor_endpoints(struct sluice_monitor *monitor,
 	seen = (struct sluice_monitor_endpoint) {
 		.channel = 7, .generation = 2, .role = SLUICE_SUBSCRIBER,
 		.process = { .pid = 42, .comm = "reader" },
-		.state = SLUICE_ACTIVE, .messages = 10, .lost = 1, .held = 2,
-		.lag = 30,
+		.state = SLUICE_ACTIVE, .messages = 10, .payload = 1030,
+		.lost = 1, .held = 2, .lag = 30,
 	};
 	strcpy(seen.name, channel.object.name);
 	ret = ret ? ret : see(&seen, arg);
