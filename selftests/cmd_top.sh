@@ -208,6 +208,12 @@ begin 80 24
 shows '^news ' && keys / a C-c && ended 130
 ok "...while something is typed"
 end
+# What is pending when it goes on comes before anything else is done.
+begin 80 24
+shows '^news ' && kill -STOP "$(cat pid)" && kill -TERM "$(cat pid)" && kill -INT "$(cat pid)" && kill -CONT "$(cat pid)" &&
+	ended 130
+ok "two signals, of which the second ends it at once: likewise"
+end
 begin 80 24 --view endpoints --sort pid --filter news
 shows "^endpoints by PID, with 'news'" && misses '^slow'
 ok "options say what is shown at first"

@@ -168,6 +168,12 @@ char *take_name(const struct argp_state *state, char *arg);
  */
 void catch_signals(void);
 
+/**
+ * undo_at_once() - what to do when a second signal ends the program at once
+ * @undo: is called by a signal's handler; NULL for nothing
+ */
+void undo_at_once(void (*undo)(void));
+
 /* The signal that came, or 0. */
 int caught_signal(void);
 

@@ -11,6 +11,7 @@
 #include "cmd.h"
 
 static volatile sig_atomic_t caught;
+static void (*volatile undo_first)(void);
 
 /*
  * A signal can come between the check of caught_signal() and the call that
@@ -28,6 +29,8 @@ static void on_signal(int sig)
 		return;
 	/* Whoever asks twice does not want to wait for the summary. */
 	if (caught) {
+		if (undo_first)
+			undo_first();
 		signal(sig, SIG_DFL);
 		raise(sig);
 		return;
@@ -48,6 +51,11 @@ void catch_signals(void)
 		if (old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, NULL);
 	}
+}
+
+void undo_at_once(void (*undo)(void))
+{
+	undo_first = undo;
 }
 
 int caught_signal(void)

@@ -13,6 +13,7 @@
 #include <wchar.h>
 
 #include "top.h"
+#include "top_terminal.h"
 
 #define KEY_ESCAPE	27
 #define KEY_CONTROL_L	12
@@ -546,8 +547,10 @@ int top_screen(struct top *top, struct sluice_monitor **monitor)
 {
 	struct screen screen = { .top = top, .monitor = *monitor };
 	const char *type = getenv("TERM");
+	struct termios before;
 	SCREEN *terminal;
 
+	tcgetattr(STDIN_FILENO, &before);
 	/* Not more of it: JSON and tables have points in numbers. */
 	setlocale(LC_CTYPE, "");
 	terminal = newterm(NULL, stdout, stdin);
@@ -556,6 +559,7 @@ int top_screen(struct top *top, struct sluice_monitor **monitor)
 			 type ? type : "");
 		return STATUS_FAILURE;
 	}
+	terminal_keep(&before);
 	cbreak();
 	noecho();
 	nonl();
@@ -564,6 +568,7 @@ int top_screen(struct top *top, struct sluice_monitor **monitor)
 	set_escdelay(25);
 	run(&screen);
 	endwin();
+	terminal_forget();
 	delscreen(terminal);
 	forget(&screen);
 	*monitor = screen.monitor;
