@@ -14,10 +14,10 @@ import json
 import sys
 
 LIMITS = {
-    "pass": ("publish and receive, nobody asleep", 680),
-    "wake": ("publish, and wake who polls", 1950),
-    "claim": ("receive from a queue", 3600),
-    "join": ("join and leave", 120000),
+    "pass": ("publish and receive, nobody asleep", 700),
+    "wake": ("publish, and wake who polls", 1550),
+    "claim": ("receive from a queue", 3350),
+    "join": ("join and leave", 82000),
     "lock": ("lock and unlock", 5200),
 }
 

@@ -283,7 +283,7 @@ static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 	bool exclusive = reader && sluice_is_queue(ep->channel);
 	wait_queue_head_t *queue = endpoint_queue(ep);
 	ktime_t expires = deadline, *timeout = &expires;
-	bool counted = false;
+	bool counted = false, over;
 	DEFINE_WAIT(wait);
 	long ret = 0;
 
@@ -300,7 +300,8 @@ static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 			counted = true;
 		}
 		smp_mb();	/* F2, pairs with a publisher's F1 */
-		if (sleep_over(ep, ready, arg))
+		over = sleep_over(ep, ready, arg);
+		if (over)
 			break;
 		ret = signal_pending(current) ? -ERESTARTSYS : ret;
 		if (ret)
@@ -312,7 +313,7 @@ static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 	finish_wait(queue, &wait);
 	if (counted)
 		atomic_sub(2, armed);
-	if (sleep_over(ep, ready, arg))
+	if (over || sleep_over(ep, ready, arg))
 		return 0;
 	/* It may have been woken for a message that it now leaves to others. */
 	if (exclusive)

@@ -344,6 +344,7 @@ static long publisher_wait(struct sluice_call *call)
 	struct sluice_wait *wait = &call->arg.wait;
 	long ret;
 
+	call->replied = true;	/* there is nothing to tell */
 	if (wait->flags || wait->resv || wait->deadline < 0)
 		return -EINVAL;
 	if (!room_differs(&pub->ep, wait->room))
@@ -358,6 +359,7 @@ static long publisher_wake(struct sluice_call *call)
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
 
+	call->replied = true;	/* there is nothing to tell */
 	if (call->arg.wake.index)
 		return -EINVAL;
 	trace_sluice_publish_wake(&pub->ep, call->arg.wake.count);

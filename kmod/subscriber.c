@@ -221,6 +221,7 @@ static long subscriber_wait(struct sluice_call *call)
 	struct sluice_wait *wait = &call->arg.wait;
 	long ret;
 
+	call->replied = true;	/* there is nothing to tell */
 	if (wait->flags || wait->resv || wait->room || wait->deadline < 0)
 		return -EINVAL;
 	ret = sluice_endpoint_sleep(&sub->ep, wait->deadline, subscriber_ready,
@@ -741,6 +742,7 @@ static long subscriber_wake(struct sluice_call *call)
 	struct sluice_channel *channel = sub->ep.channel;
 	struct sluice_publisher *pub;
 
+	call->replied = true;	/* there is nothing to tell */
 	if (call->arg.wake.index >= channel->config.publishers || call->arg.wake.count)
 		return -EINVAL;
 	trace_sluice_room_wake(&sub->ep, call->arg.wake.index);

@@ -24,7 +24,7 @@ static int block_map(struct sluice_block *block, uint32_t access)
 	block->base = mmap(NULL, block->length, prot, MAP_SHARED, block->fd, 0);
 	if (block->base == MAP_FAILED)
 		return -errno;
-	block->alive = sl_alive_new();
+	block->alive = sl_alive_number();
 	if (block->alive)
 		return 0;
 	munmap(block->base, block->length);
@@ -105,7 +105,6 @@ void sluice_block_close(struct sluice_block *block)
 	if (sl_alive(block->alive))
 		munmap(block->base, block->length);
 	close(block->fd);
-	sl_alive_free(block->alive);
 	free(block);
 }
 

@@ -20,7 +20,7 @@ struct sluice_block {
 	uint64_t limit;
 	void *base;
 	size_t length;
-	uint32_t *alive;
+	uint32_t alive;
 };
 
 #endif /* SLUICE_BLOCK_H */

@@ -40,7 +40,7 @@ int sl_endpoint_open(struct sl_endpoint *endpoint,
 	endpoint->fd = -1;
 	endpoint->spin = many_cpus() ? spin : 0;
 	endpoint->join = *join;
-	endpoint->alive = sl_alive_new();
+	endpoint->alive = sl_alive_number();
 	if (!endpoint->alive)
 		return -ENOMEM;
 	err = sl_call(sluice_channel_fd(channel), SLUICE_IOC_JOIN,
@@ -62,8 +62,6 @@ void sl_endpoint_close(struct sl_endpoint *endpoint)
 		sl_area_unmap(&endpoint->members.area);
 	if (endpoint->fd >= 0)
 		close(endpoint->fd);
-	sl_alive_free(endpoint->alive);
-	endpoint->alive = NULL;
 	endpoint->fd = -1;
 }
 

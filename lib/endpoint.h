@@ -12,14 +12,14 @@
  * struct sl_endpoint - a descriptor and what belongs to it
  * @fd: of the endpoint
  * @spin: nanoseconds to look before sleeping, 0 if only one CPU may run
- * @alive: a page that reads 1, and 0 in a child of fork()
+ * @alive: see alive.h
  * @join: what the kernel said
  * @members: its table
  */
 struct sl_endpoint {
 	int fd;
 	uint32_t spin;
-	uint32_t *alive;
+	uint32_t alive;
 	struct sluice_join join;
 	struct sl_members_view members;
 };

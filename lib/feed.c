@@ -12,11 +12,11 @@
 /**
  * struct sluice_feed - a feed
  * @fd: of it
- * @alive: a page that reads 1, and 0 in a child of fork()
+ * @alive: see alive.h
  */
 struct sluice_feed {
 	int fd;
-	uint32_t *alive;
+	uint32_t alive;
 };
 
 int sluice_feed_attach(const struct sluice_channel *channel, int socket,
@@ -37,7 +37,7 @@ int sluice_feed_attach(const struct sluice_channel *channel, int socket,
 	feed = calloc(1, sizeof(*feed));
 	if (!feed)
 		return -ENOMEM;
-	feed->alive = sl_alive_new();
+	feed->alive = sl_alive_number();
 	if (!feed->alive) {
 		free(feed);
 		return -ENOMEM;
@@ -45,7 +45,6 @@ int sluice_feed_attach(const struct sluice_channel *channel, int socket,
 	feed->fd = sl_call(sluice_channel_fd(channel), SLUICE_IOC_FEED, &call);
 	if (feed->fd < 0) {
 		err = feed->fd == -ENOTTY ? -EOPNOTSUPP : feed->fd;
-		sl_alive_free(feed->alive);
 		free(feed);
 		return err;
 	}
@@ -58,7 +57,6 @@ void sluice_feed_close(struct sluice_feed *feed)
 	if (!feed)
 		return;
 	close(feed->fd);
-	sl_alive_free(feed->alive);
 	free(feed);
 }
 

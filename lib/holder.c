@@ -31,11 +31,10 @@ static int holder_new(uint32_t flags, struct sluice_holder **out)
 
 	if (!holder)
 		return err;
-	holder->alive = sl_alive_new();
+	holder->alive = sl_alive_number();
 	if (holder->alive)
 		err = holder_make(holder, flags);
 	if (err) {
-		sl_alive_free(holder->alive);
 		free(holder);
 		return err;
 	}
@@ -59,7 +58,6 @@ int sluice_holder_open(const struct sluice_holder_options *options,
 void sl_holder_drop(struct sluice_holder *holder)
 {
 	close(holder->fd);
-	sl_alive_free(holder->alive);
 	free(holder);
 }
 

@@ -37,7 +37,7 @@ struct sluice_holder {
 	int fd;
 	bool is_threads;
 	uint64_t id;
-	uint32_t *alive;
+	uint32_t alive;
 	struct sl_last_word last;
 	uint64_t parties[SL_PARTIES];
 	unsigned int party_next;

@@ -258,7 +258,7 @@ static int loan_spin(struct sluice_publisher *publisher, size_t length,
 	int64_t end = sl_endpoint_spin_end(&publisher->endpoint, deadline);
 	int err = -EAGAIN;
 
-	while (err == -EAGAIN && sl_now() < end) {
+	while (end && err == -EAGAIN && sl_now() < end) {
 		sl_relax();
 		err = sl_writer_loan(&publisher->writer, length, loan);
 	}

@@ -210,7 +210,7 @@ static ssize_t receive_spin(struct sluice_subscriber *subscriber,
 	uint64_t heads = queue ? sl_reader_heads(reader) : 0;
 	ssize_t n = -EAGAIN;
 
-	while (n == -EAGAIN && sl_now() < end) {
+	while (end && n == -EAGAIN && sl_now() < end) {
 		sl_relax();
 		if (queue && sl_reader_heads(reader) == heads)
 			continue;

@@ -2,6 +2,8 @@
 /*
  * Feeds: what a queue's publishers say goes into a stream socket in whole
  * messages, whoever dies, and however slow the peer is.
+ *
+ * timeout: 300
  */
 #include "traffic.h"
 #include "users.h"

@@ -207,11 +207,13 @@ static const char *check_resources(struct requests *rq)
 	struct sluice_lockspace *space;
 	const char *why = NULL;
 	u32 i, count;
+	u64 number;
 
 	for (i = 0; i < CROWD_SPACES; i++) {
 		space = rq->crowd.spaces[i];
 		count = 0;
-		list_for_each_entry(resource, &space->resources, link) {
+		for (number = 0; (resource = sluice_resource_from(space, number));
+		     number = resource->number + 1) {
 			count++;
 			why = why ?: check_queue(resource);
 			if (!sluice_grant_any(resource, NULL) &&

@@ -600,7 +600,7 @@ START_TEST(in_a_child)
 	ck_assert_int_eq(sluice_holder_open(NULL, &h), 0);
 	fd = sluice_holder_fd(h);
 	fake_locks.count = 0;
-	*h->alive = 0;
+	h->alive = 0;
 	ck_assert_int_eq(sluice_holder_lock(h, &item, 1, sizeof(item), NULL,
 					    NULL), -ECHILD);
 	ck_assert_int_eq(sluice_holder_unlock(h, &item, 1, sizeof(item)),
@@ -709,7 +709,7 @@ START_TEST(blocks_in_a_child)
 					   &block), 0);
 	bytes = sluice_block_address(block);
 	bytes[5] = 'x';
-	*block->alive = 0;
+	block->alive = 0;
 	ck_assert_ptr_null(sluice_block_address(block));
 	ck_assert_int_eq(sluice_block_resize(block, 5), -ECHILD);
 	ck_assert_int_eq(sluice_block_free_range(block, 0, 5), -ECHILD);
@@ -803,7 +803,7 @@ static void *one_call_each(void *data)
 	ck_assert_int_eq(sluice_unlock(lockspace, "n"), 0);
 	/* A child of fork() has one of its own. */
 	ck_assert_int_eq(sluice_thread_holder(&own), 0);
-	*own->alive = 0;
+	own->alive = 0;
 	ck_assert_int_eq(sluice_unlock(lockspace, "n"), 0);
 	ck_assert_int_eq(sluice_thread_holder(&other), 0);
 	ck_assert_int_eq(sluice_holder_unlock_all(other), 0);
