@@ -124,7 +124,8 @@ check-programs: packages
 check: check-programs			## everything; T=name one selftest; KERNEL=key one kernel
 	@$(QEMU)/check.sh $(or $(KERNEL),$(if $(T),6.1,$(CHECK_KERNELS)))
 
-matrix: check-programs			## build with W=1 and run the selftests on all kernels
+matrix: check-programs			## on all kernels: warnings of gcc, clang, sparse and coccinelle; the selftests
+	@$(QEMU)/packages.sh strict
 	@$(QEMU)/matrix.sh $(or $(KERNEL),$(MATRIX_KERNELS))
 
 harness-check: packages			## does the harness see every kind of deliberate fault?

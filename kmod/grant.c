@@ -74,8 +74,7 @@ static struct sluice_grant *grant_charge(struct sluice_user *user,
 
 static void grant_uncharge(struct sluice_grant *grant)
 {
-	if (grant->revoked)
-		kfree(grant->revoked);
+	kfree(grant->revoked);
 	grant->revoked = NULL;
 	sluice_uncharge(grant->user, SLUICE_RES_LOCKS, 1);
 }

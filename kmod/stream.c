@@ -157,13 +157,16 @@ static int pages_get(struct sluice_stream *stream, struct sluice_area *area,
 		     u64 offset, u64 length, struct bio_vec *vec)
 {
 	struct mem_cgroup *payer = set_active_memcg(stream->memcg);
-	struct page *page = NULL;
+	struct page *page;
 	u32 in_page, n;
+	int err = 0;
 
 	for (n = 0; n < STREAM_PAGES && length; n++) {
 		page = sluice_area_page(area, offset >> PAGE_SHIFT);
-		if (IS_ERR(page))
+		if (IS_ERR(page)) {
+			err = PTR_ERR(page);
 			break;
+		}
 		in_page = min_t(u64, length, PAGE_SIZE - offset_in_page(offset));
 		vec[n] = (struct bio_vec) {
 			.bv_page = page,
@@ -174,7 +177,7 @@ static int pages_get(struct sluice_stream *stream, struct sluice_area *area,
 		length -= in_page;
 	}
 	set_active_memcg(payer);
-	return n ?: PTR_ERR(page);
+	return n ?: err;
 }
 
 ssize_t sluice_stream_write_area(struct sluice_stream *stream,

@@ -97,7 +97,7 @@ static void member_places(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (u32)PLACES, channel->table->publishers);
 	KUNIT_EXPECT_EQ(test, (u32)PLACES, channel->table->subscribers);
 	for (role = SLUICE_PUBLISHER; role <= SLUICE_SUBSCRIBER; role++)
-		KUNIT_EXPECT_EQ(test, -EUSERS, PTR_ERR(join(channel, role)));
+		KUNIT_EXPECT_PTR_EQ(test, ERR_PTR(-EUSERS), (void *)join(channel, role));
 	KUNIT_EXPECT_EQ(test, (u64)2 * PLACES, channel->table->seq);
 }
 

@@ -4,8 +4,8 @@
 # packages.sh SET... - install the Debian packages that a task needs, if any is
 # missing.  Sets: build (library and command), guest (boot a kernel), kernel
 # (build one), test (unit tests, 32-bit programs), manual, film (of the demo),
-# coverage, models (spin), package (a Debian to build packages in and to install
-# them on), bench (peers).
+# coverage, models (spin), strict (other compilers and checkers), package (a
+# Debian to build packages in and to install them on), bench (peers).
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -30,6 +30,7 @@ packages_of() {
 	film) echo util-linux python3 python3-pyte ;;
 	coverage) echo gcovr ;;
 	models) echo spin gcc libc6-dev ;;
+	strict) echo clang-19 sparse coccinelle ;;
 	package) echo debootstrap debian-archive-keyring e2fsprogs qemu-utils dpkg-dev util-linux ;;
 	bench)
 		echo gnuplot-nox python3 busybox-static util-linux
@@ -48,6 +49,7 @@ reason() {
 	manual) echo "to make the manual" ;;
 	film) echo "to film the demo" ;;
 	coverage) echo "to report coverage" ;;
+	strict) echo "to look for warnings" ;;
 	models) echo "to check the models of the protocols" ;;
 	package) echo "to make a Debian system, and packages in it" ;;
 	bench) echo "to measure others and to plot" ;;
