@@ -14,6 +14,6 @@ later_version() {
 
 # What debian/control wants, as apt takes it on a command line.
 build_dependencies() {
-	sed -n '/^Build-Depends:/,/^[A-Z].*:/ { s/^ \([a-z0-9.+-]*\).*/\1/p }' "$TOP_DIR/debian/control" |
+	sed -n '/^Build-Depends/,/^Standards-Version:/ { s/^ \([a-z0-9.+-]*\).*/\1/p }' "$TOP_DIR/debian/control" |
 		sed 's/^debhelper-compat$/debhelper/'
 }

@@ -22,7 +22,7 @@ use_version "$(version first)"
 ok "apt reads the archive"
 
 begin=$(date +%s)
-apt_do install sluice-tools sluice-dkms libsluice-dev
+apt_do install sluice-tools sluice-dkms libsluice-dev sluice-doc
 ok "apt installs the packages, and DKMS builds the module"
 echo "# it took $(($(date +%s) - begin)) s"
 
@@ -39,7 +39,7 @@ says "sluice $version" sluice --version
 ok "the command runs"
 says "quota" completes
 ok "bash completes it"
-says "" dpkg --verify sluice-dkms sluice-tools libsluice-dev libsluice1 libsluice-monitor1
+says "" dpkg --verify sluice-dkms sluice-tools libsluice-dev libsluice1 libsluice-monitor1 sluice-doc
 ok "every file is as the package has it"
 no_failed_unit
 ok "no unit has failed"

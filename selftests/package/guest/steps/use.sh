@@ -18,8 +18,8 @@ lock_excludes() {
 
 # As a user would: copied from where the package has them.
 examples_build() {
-	cp -r /usr/share/doc/libsluice-dev/examples . && gzip -dqf examples/*.gz 2>/dev/null
-	make -C examples >out 2>err
+	cp -r /usr/share/doc/sluice-doc/examples . &&
+		make -C examples >out 2>err
 }
 
 chmod 777 "$WORK"
