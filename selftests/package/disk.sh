@@ -13,7 +13,7 @@ SYSTEM_FILES+=("${BASH_SOURCE[0]}" "$GUEST_FILES/sluice-guest.service")
 # it has no network. The -dev packages bring the libraries.
 guest_packages() {
 	echo systemd-sysv udev kmod adduser initramfs-tools linux-image-amd64 linux-headers-amd64
-	echo dkms gcc libc6-dev make binutils pkg-config cmake bash-completion
+	echo dkms gcc libc6-dev make binutils pkg-config cmake bash-completion busybox
 	build_dependencies | grep '^lib.*-dev$'
 }
 

@@ -7,7 +7,7 @@
 INPUTS=$PWD
 PERSISTENT=/var/lib/sluice-test	# what one step tells another
 . "$INPUTS/tap.sh"
-patience=120
+patience=30
 mkdir -p $PERSISTENT
 MODULE=/sys/module/sluice
 
@@ -62,12 +62,20 @@ upgrade_to() {
 	ok "apt upgrades the packages"
 	dkms_has "$1"
 	ok "the new module is installed for this kernel"
+	until_true told "sluice_exporter_build_info\\{version=\"$1\"\\} 1"
+	ok "the service has been restarted: it is the new one"
 }
 
 loaded_is() { says "$1" cat $MODULE/version; }
 device_is_ours() { says "660 root sluice" stat -c '%a %U %G' /dev/sluice; }
 no_module() { [ ! -e $MODULE ] && [ ! -e /dev/sluice ]; }
 no_failed_unit() { says "" systemctl --failed --no-legend --plain; }
+
+# What the exporter tells, in the file "metrics".
+scrape() { busybox wget -q -O metrics http://127.0.0.1:17584/metrics; }
+# told SAMPLE - now. What belongs to a channel has more labels than are asked for.
+told() { scrape && grep -qE "^$1\$" metrics; }
+service_runs() { says active systemctl is-active sluice-exporter; }
 
 # Alice's subscriber of the channel "kept", and where it writes what it gets.
 start_subscriber() {

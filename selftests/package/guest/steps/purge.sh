@@ -19,6 +19,8 @@ find_left() {
 
 apt_do purge 'sluice-*' 'libsluice*'
 ok "apt purges all packages"
+says inactive systemctl is-active sluice-exporter && ! scrape
+ok "the service has ended"
 no_module
 ok "the module has left the memory, and there is no device"
 says "" sh -c "dkms status; ls -d /var/lib/dkms/sluice /usr/src/sluice-* 2>/dev/null"

@@ -12,5 +12,7 @@ as alice sluice ls >out 2>err
 ok "alice uses it"
 refused as bob sluice ls
 ok "bob does not"
+until_true scrape && service_runs && told "sluice_up 1"
+ok "the service was started at boot"
 
 finish
