@@ -59,7 +59,8 @@ build_in() {
 	local -a options=(-us -uc)
 	if [[ $version == "$(tree_version)" ]]; then
 		in_root "$root" sh -c "cd '$dir/sluice' && dpkg-buildpackage ${options[*]}" || return
-		in_root "$root" sh -c "cd '$dir' && lintian --allow-root --fail-on error,warning *.changes"
+		in_root "$root" sh -c "cd '$dir' && lintian --allow-root -I --pedantic \
+			--fail-on error,warning,info,pedantic *.changes"
 	else
 		in_root "$root" sh -c "cd '$dir/sluice' &&
 			DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage ${options[*]} -b"
