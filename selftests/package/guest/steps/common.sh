@@ -72,7 +72,7 @@ no_module() { [ ! -e $MODULE ] && [ ! -e /dev/sluice ]; }
 no_failed_unit() { says "" systemctl --failed --no-legend --plain; }
 
 # What the exporter tells, in the file "metrics".
-scrape() { busybox wget -q -O metrics http://127.0.0.1:17584/metrics; }
+scrape() { busybox wget -q -O metrics http://127.0.0.1:17584/metrics 2>/dev/null; }
 # told SAMPLE - now. What belongs to a channel has more labels than are asked for.
 told() { scrape && grep -qE "^$1\$" metrics; }
 service_runs() { says active systemctl is-active sluice-exporter; }

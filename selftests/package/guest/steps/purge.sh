@@ -4,10 +4,11 @@
 # The packages are purged, and nothing is left. TAP.
 . ./steps/common.sh
 
-# What others keep of their own accord: apt and dpkg, systemd, logs, home
-# directories, the group and its users, DKMS's key and the test's own files.
+# What others keep of their own accord: apt and dpkg, whose backups are made after
+# midnight, systemd, logs, home directories, the group and its users, DKMS's key
+# and the test's own files.
 others() {
-	grep -vE '^/(var/(log|cache|tmp|lib/(apt|dpkg|systemd|sluice-test|dkms/mok\.(key|pub)))|home|root)(/|$)' |
+	grep -vE '^/(var/(backups|log|cache|tmp|lib/(apt|dpkg|systemd|sluice-test|dkms/mok\.(key|pub)))|home|root)(/|$)' |
 		grep -vE '^/etc/(apt/.*|(passwd|group|g?shadow|subuid|subgid)-?|\.pwd\.lock)$' |
 		grep -vE '^/var/(mail|spool)(/|$)|/__pycache__(/|$)'
 }
