@@ -15,7 +15,7 @@ MODULE		:= $(BUILD)/module/sluice.ko
 
 # A package's own check may name one kernel; everything else takes both.
 CHECK_KERNELS	:= 6.1 debug
-MATRIX_KERNELS	:= 6.1 6.1-rt 6.12 debug
+MATRIX_KERNELS	:= 6.1 6.1-rt arm64 6.12 debug uml
 
 export BUILD_DIR := $(BUILD)
 
@@ -36,7 +36,8 @@ help:					## this text
 	@echo
 	@sed -nE 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
-	@echo 'KERNEL is 6.1, 6.1-rt, 6.12 or debug (the newest, built here with every checker).'
+	@echo 'KERNEL is 6.1, 6.1-rt, 6.12, debug (the newest, built here with every checker), kcsan (that'
+	@echo 'one looks for data races), arm64 (6.1) or uml (the newest, as a program).'
 	@echo 'SLUICE_SCALE=0.1 makes stress tests ten times as long.'
 
 # --- building ------------------------------------------------------------------
@@ -112,7 +113,7 @@ clean:					## remove build/ (downloads and kernels stay in the cache)
 
 # --- checking --------------------------------------------------------------------
 
-.PHONY: check matrix harness-check kunit models coverage packages check-programs
+.PHONY: check matrix tsan harness-check kunit models coverage packages check-programs
 packages:				## install the Debian packages that building and checking need
 	@$(QEMU)/packages.sh build guest kernel test manual
 
@@ -127,6 +128,10 @@ check: check-programs			## everything; T=name one selftest; KERNEL=key one kerne
 matrix: check-programs			## on all kernels: warnings of gcc, clang, sparse and coccinelle; the selftests
 	@$(QEMU)/packages.sh strict
 	@$(QEMU)/matrix.sh $(or $(KERNEL),$(MATRIX_KERNELS))
+
+tsan:					## the library's unit tests with ThreadSanitizer; in "check", too
+	@$(QEMU)/packages.sh build test
+	$(call part,lib,tsan)
 
 harness-check: packages			## does the harness see every kind of deliberate fault?
 	@THOROUGH=y $(QEMU)/selfcheck.sh $(or $(KERNEL),$(CHECK_KERNELS))

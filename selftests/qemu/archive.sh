@@ -42,8 +42,11 @@ require_archive_uri() {
 	echo "$uri"
 }
 
+# A suite's name may end in an architecture.
+archive_architecture() { if [[ $1 == *-arm64 ]]; then echo arm64; else echo amd64; fi; }
+
 archive_sources() {
-	local suite=$1 keyring=/usr/share/keyrings/debian-archive-keyring.gpg opts="" uri security
+	local suite=${1%-arm64} keyring=/usr/share/keyrings/debian-archive-keyring.gpg opts="" uri security
 	[[ -r $keyring ]] && opts="[signed-by=$keyring] "
 	uri=$(require_archive_uri)
 	echo "deb $opts$uri $suite main"
@@ -56,7 +59,8 @@ archive_sources() {
 
 # archive_apt SUITE TOOL ARGS... - run an apt tool on a private state.
 archive_apt() {
-	local state=$CACHE_DIR/apt/$1 tool=$2
+	local state=$CACHE_DIR/apt/$1 tool=$2 architecture
+	architecture=$(archive_architecture "$1")
 	shift 2
 	"$tool" -qq \
 		-o Dir::Etc::sourcelist="$state/sources.list" \
@@ -65,7 +69,7 @@ archive_apt() {
 		-o Dir::Etc::preferencesparts=/dev/null \
 		-o Dir::State::lists="$state/lists" \
 		-o Dir::Cache="$state/cache" \
-		-o APT::Architecture=amd64 -o APT::Architectures=amd64 \
+		-o APT::Architecture="$architecture" -o APT::Architectures="$architecture" \
 		-o APT::Sandbox::User="" \
 		-o Acquire::Languages=none \
 		-o Acquire::Retries=1 -o APT::Update::Error-Mode=any \

@@ -26,14 +26,30 @@ die() {
 # by ourselves with every checker on; its key is the series it began with.
 canonical_key() {
 	case $1 in
-	6.1 | 6.1-rt | 6.12 | 7.2 | 7.2-gcov | uml) echo "$1" ;;
+	6.1 | 6.1-rt | 6.1-arm64 | 6.12 | 7.2 | 7.2-gcov | 7.2-kcsan | uml) echo "$1" ;;
 	debug) echo 7.2 ;;
 	debug-gcov | gcov) echo 7.2-gcov ;;
-	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.12, 7.2 alias debug, 7.2-gcov, uml)" ;;
+	kcsan) echo 7.2-kcsan ;;
+	arm64) echo 6.1-arm64 ;;
+	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.1-arm64 alias arm64, 6.12,
+7.2 alias debug, 7.2-gcov, 7.2-kcsan alias kcsan, uml)" ;;
 	esac
 }
 
 is_debug_key() { [[ $1 == 7.2* ]]; }
+
+# is_foreign_key KEY - its programs do not run here. CROSS is what begins the names
+# of the tools that make them.
+is_foreign_key() { [[ $1 == *-arm64 ]]; }
+CROSS=aarch64-linux-gnu-
+
+# is_uml_key KEY - the kernel is a program of this machine, and so are its guest's.
+is_uml_key() { [[ $1 == uml* ]]; }
+
+# tests_dir KEY - where the selftests for it are built.
+tests_dir() {
+	if is_foreign_key "$1"; then echo "$BUILD_DIR/${1##*-}/selftests"; else echo "$BUILD_DIR/selftests"; fi
+}
 
 # best_accelerator - a /dev/kvm that can be opened says nothing: under some
 # hypervisors the guest hangs.  The processor must have the feature.

@@ -35,18 +35,27 @@ class NoVerdict(Exception):
         self.why, self.status = why, status
 
 
+def qemu_port(fd):
+    return [
+        "-device", "virtio-serial-pci,max_ports=2",
+        "-chardev", f"socket,id=relay,fd={fd}",
+        "-device", "virtserialport,chardev=relay,name=sluice,nr=1",
+    ]
+
+
+def uml_port(fd):
+    return [f"ssl1=fd:{fd}"]
+
+
 class Guest:
-    def __init__(self, argv):
+    def __init__(self, argv, port, console):
         ours, theirs = socket.socketpair()
-        argv = argv + [
-            "-device", "virtio-serial-pci,max_ports=2",
-            "-chardev", f"socket,id=relay,fd={theirs.fileno()}",
-            "-device", "virtserialport,chardev=relay,name=sluice,nr=1",
-        ]
+        argv = argv + port(theirs.fileno())
         # QEMU must not outlive us, however we end.
         libc = ctypes.CDLL(None)
         self.qemu = subprocess.Popen(
             argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+            stdout=console, stderr=console,
             preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         theirs.close()
         self.socket, self.buffer = ours, bytearray()
@@ -208,11 +217,16 @@ def main():
     parser.add_argument("--timeout", type=float, default=600)
     parser.add_argument("--results")
     parser.add_argument("--out")
+    parser.add_argument("--uml", action="store_true")
     parser.add_argument("qemu", nargs="+")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
-    guest, files = Guest(options.qemu), Files(options.out)
+    if options.uml:
+        guest = Guest(options.qemu, uml_port, open(options.console, "wb"))
+    else:
+        guest = Guest(options.qemu, qemu_port, None)
+    files = Files(options.out)
     work = run_check if options.mode == "check" else run_command
     try:
         status = work(guest, files, options)

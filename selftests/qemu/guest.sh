@@ -9,7 +9,8 @@
 #	guest.sh check [OPTION]... TEST...	run selftests (used by check.sh)
 #
 # Options:
-#	--kernel KEY	6.1 (default), 6.1-rt, 6.12, 7.2 or debug, 7.2-gcov
+#	--kernel KEY	6.1 (default), 6.1-rt, 6.1-arm64, 6.12, 7.2 or debug,
+#			7.2-gcov, 7.2-kcsan, uml
 #	--file FILE	copy a file into the guest's working directory /root
 #	--out DIR	bring back what the command leaves in /out
 #	--disk FILE	attach as a read-only disk: /dev/disk (and /dev/vda)
@@ -43,7 +44,7 @@ set -euo pipefail
 KERNEL=${KERNEL:-6.1} MEM=${MEM:-} TIMEOUT=${TIMEOUT:-600} OUT=${OUT:-}
 DISK=${DISK:-} SCRATCH=${SCRATCH:-} MODULE="" RESULTS=""
 SLUICE_SCALE=${SLUICE_SCALE:-} ACCEL=""
-TESTS_DIR=$BUILD_DIR/selftests
+TESTS_DIR=""
 ENVIRONMENT=()
 read -ra COPIES <<<"${FILES:-}"
 
@@ -88,6 +89,11 @@ qemu_disks() {
 qemu_command() {
 	local initrd=$1 console=$2
 	shift 2
+	if is_uml_key "$KERNEL"; then
+		machine_uml "$MEM"
+		printf '%s\n' "initrd=$initrd" panic=-1 oops=panic loglevel=8 "$@"
+		return
+	fi
 	machine "$console" "$MEM"
 	printf '%s\n' -kernel "$KERNEL_DIR/vmlinuz" -initrd "$initrd" \
 		-append "$(kernel_command_line "$@")"
@@ -97,11 +103,13 @@ qemu_command() {
 # --- what goes into the guest --------------------------------------------------
 
 build_module() {
+	local kunit=""
 	case $MODULE in
 	none) MODULE="" ;;
 	"")
 		if [[ -e $TOP_DIR/Kbuild ]]; then
-			MODULE=$(MODULE_COPY=$WORK/sluice.ko "$QEMU_DIR/module.sh" "$KERNEL")
+			! is_uml_key "$KERNEL" || kunit=SLUICE_KUNIT=y
+			MODULE=$(MODULE_COPY=$WORK/sluice.ko "$QEMU_DIR/module.sh" "$KERNEL" $kunit)
 		else
 			warn "there is no module in this tree; the guest has none"
 		fi
@@ -195,13 +203,13 @@ stage_tests() {
 
 prepare() {
 	KERNEL=$(canonical_key "$KERNEL")
+	: "${TESTS_DIR:=$(tests_dir "$KERNEL")}"
 	[[ -z $DISK || -r $DISK ]] || die "cannot read the disk file $DISK"
 	[[ $SLUICE_SCALE =~ ^([0-9]*\.?[0-9]*[1-9][0-9]*)?$ ]] ||
 		die "SLUICE_SCALE is to be a number above 0, not '$SLUICE_SCALE'"
 	if [[ -z $MEM ]]; then
 		is_debug_key "$KERNEL" && MEM=2048 || MEM=1024
 	fi
-	command -v qemu-system-x86_64 >/dev/null || die "there is no qemu-system-x86_64 (try: make packages)"
 	command -v busybox >/dev/null || die "there is no busybox (try: make packages)"
 	mkdir -p "$BUILD_DIR"
 	need_space "${TMPDIR:-/tmp}" 300 "a guest's image"
@@ -209,6 +217,9 @@ prepare() {
 	trap 'rm -rf "$WORK"' EXIT
 	STAGE=$WORK/root
 	KERNEL_DIR=$("$QEMU_DIR/kernel.sh" dir "$KERNEL")
+	local program
+	program=$(machine_program)
+	command -v "$program" >/dev/null || die "there is no $program (try: make packages)"
 	build_module
 	stage_guest
 }
@@ -223,6 +234,7 @@ guest() {
 	options=(--mode "$mode" --name "$KERNEL" --console "$WORK/console" \
 		--timeout "$TIMEOUT" --results "$results")
 	[[ -z $OUT ]] || options+=(--out "$OUT")
+	! is_uml_key "$KERNEL" || options+=(--uml)
 	local rc=0
 	python3 "$QEMU_DIR/guest.py" "${options[@]}" -- "${qemu[@]}" || rc=$?
 	cp "$WORK/console" "$console" 2>/dev/null || true

@@ -4,7 +4,8 @@
 # image.sh - put together the initramfs of a guest, file by file, in a staging
 # directory.
 #
-# Sourced, after common.sh.
+# Sourced, after common.sh. KERNEL is the kernel's key: no program of this machine
+# goes where it does not run.
 
 # image_begin STAGE KERNEL_DIR - the small Linux system.
 image_begin() {
@@ -14,7 +15,9 @@ image_begin() {
 		ln -sfn "usr/$dir" "$stage/$dir"
 	done
 	chmod 1777 "$stage/tmp" "$stage/var/tmp"
-	install -m 755 "$(command -v busybox)" "$stage/usr/bin/busybox"
+	dir=$2/userland/bin/busybox
+	[[ -e $dir ]] || dir=$(command -v busybox)
+	install -m 755 "$dir" "$stage/usr/bin/busybox"
 	busybox --list | while read -r dir; do
 		[[ $dir == busybox ]] || ln -sfn busybox "$stage/usr/bin/$dir"
 	done
@@ -30,10 +33,14 @@ image_begin() {
 
 relay_program() {
 	local program=$BUILD_DIR/harness/relay source=$QEMU_DIR/guest/relay.c tmp
+	local cc=${CC:-gcc}
+	if is_foreign_key "${KERNEL:-}"; then
+		program+=-$KERNEL cc=${CROSS}gcc
+	fi
 	if [[ ! $program -nt $source ]]; then
 		mkdir -p "${program%/*}"
 		tmp=$(mktemp "$program.XXXXXX")
-		${CC:-gcc} -std=gnu11 -static -O2 -Wall -Wextra -Werror -o "$tmp" "$source" >&2
+		$cc -std=gnu11 -static -O2 -Wall -Wextra -Werror -o "$tmp" "$source" >&2
 		mv "$tmp" "$program"
 	fi
 	echo "$program"
@@ -115,6 +122,7 @@ image_add_program() {
 		[[ -n $interpreter ]] && image_add_command "$stage" "$interpreter"
 		return 0
 	fi
+	! is_foreign_key "${KERNEL:-}" || return 0
 	while read -r library; do
 		image_add_library "$stage" "$library"
 	done < <(image_libraries "$file")
@@ -135,6 +143,7 @@ image_add_library() {
 # image_add_command STAGE NAME - by name: what busybox has is there already.
 image_add_command() {
 	local stage=$1 name=$2 file
+	! is_foreign_key "${KERNEL:-}" || return 0
 	[[ $name != bash ]] && [[ -e $stage/usr/bin/$name || -L $stage/usr/bin/$name ]] && return 0
 	file=$(type -P -- "$name") || return 0
 	image_add_program "$stage" "$file" "/usr/bin/$name"
@@ -143,6 +152,7 @@ image_add_command() {
 # image_add_own STAGE - libsluice, and the commands of this tree, if built.
 image_add_own() {
 	local stage=$1 file
+	! is_foreign_key "${KERNEL:-}" || return 0
 	for file in "$BUILD_DIR"/lib/libsluice.so* "$BUILD_DIR"/monitor/libsluice-monitor.so*; do
 		[[ ! -e $file ]] || cp -d "$file" "$stage/usr/lib/"
 	done

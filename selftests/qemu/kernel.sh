@@ -16,8 +16,10 @@
 # Keys: 6.1 and 6.1-rt are Debian 12's cloud and real-time kernels, 6.12 the
 # cloud kernel of its backports, 7.2 (alias debug) is built here from the
 # newest linux-source with the checkers of config/debug.config, 7.2-gcov the
-# same for coverage, uml is User Mode Linux of the same source, which runs user
-# code at the machine's own speed.  Exact versions are looked up through Debian's
+# same for coverage, 7.2-kcsan with the detector of data races, uml is User Mode
+# Linux of the same source, which runs user code at the machine's own speed.
+# 6.1-arm64 is Debian 12's cloud kernel for 64-bit ARM, with some programs for
+# that machine in userland.  Exact versions are looked up through Debian's
 # metapackages, once a week; without a network the last ones known are used.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
@@ -70,6 +72,7 @@ looked_up() {
 prebuilt_suite() {
 	case $1 in
 	6.1 | 6.1-rt) echo bookworm ;;
+	6.1-arm64) echo bookworm-arm64 ;;
 	6.12) echo bookworm-backports ;;
 	esac
 }
@@ -77,6 +80,7 @@ prebuilt_suite() {
 prebuilt_flavour() {
 	case $1 in
 	*-rt) echo rt-amd64 ;;
+	*-arm64) echo cloud-arm64 ;;
 	*) echo cloud-amd64 ;;
 	esac
 }
@@ -110,6 +114,15 @@ header_closure() {
 	done
 }
 
+# foreign_parts SUITE DIR KBUILD - kbuild's programs run here, whatever machine the
+# kernel is for; a guest needs programs for that machine, and libraries to link
+# its tests with.
+foreign_parts() {
+	archive_unpack "$1" "$2/userland" busybox-static libnl-3-dev libnl-genl-3-dev || return
+	resolve "${1%-arm64}" linux-headers-cloud-amd64 >/dev/null || return
+	archive_unpack "${1%-arm64}" "$2" "$3"
+}
+
 prebuilt_fetch() {
 	local suite=$1 image=$2 headers=$3 dir=$4 tmp release
 	local -a packages
@@ -117,6 +130,9 @@ prebuilt_fetch() {
 	tmp=$(mktemp -d "$CACHE_DIR/kernel.XXXXXX")
 	mapfile -t packages < <(header_closure "$suite" "${headers% *}")
 	archive_unpack "$suite" "$tmp" "${image% *}=${image#* }" "${packages[@]}" ||
+		{ rm -rf "$tmp"; return 1; }
+	[[ $suite != *-arm64 ]] ||
+		foreign_parts "$suite" "$tmp" "$(printf '%s\n' "${packages[@]}" | grep kbuild)" ||
 		{ rm -rf "$tmp"; return 1; }
 	release=${image% *}
 	release=${release#linux-image-}
@@ -170,7 +186,9 @@ config_fragments() {
 	uml) echo "$QEMU_DIR/config/uml.config" ;;
 	*) echo "$QEMU_DIR/config/debug.config" ;;
 	esac
-	[[ $1 != *-gcov ]] || echo "$QEMU_DIR/config/gcov.config"
+	case $1 in
+	*-gcov | *-kcsan) echo "$QEMU_DIR/config/${1##*-}.config" ;;
+	esac
 }
 
 # kbuild_args KEY - what make needs to be told for it, one word a line.
@@ -240,7 +258,7 @@ configure_kernel() {
 # Options come and go with the kernel's age: one that did not take is told, but
 # without these the debug kernel would pass what it is there to find, and two
 # programs in User Mode Linux would not run at the same time.
-ESSENTIAL='SMP|KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL'
+ESSENTIAL='SMP|KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL|KCSAN|KCSAN_STRICT|KCSAN_WEAK_MEMORY'
 
 check_config() {
 	local config=$1 line rc=0

@@ -30,11 +30,30 @@ HARMLESS = re.compile(r"FAULT_INJECTION|page allocation failure|oom-kill")
 
 CONTEXT = 45    # lines after a complaint: a trace, or most of one
 
+# The kernel races with itself, too. Of a race that is told, only one in which
+# this module had a part is a complaint.
+RACE, RULER, OURS = "BUG: KCSAN:", "=" * 40, "[sluice]"
+
+
+def without_races_of_others(lines):
+    report = []
+    for line in lines:
+        if report or RACE in line:
+            report.append(line)
+            if RULER not in line:
+                continue
+            if any(OURS in told for told in report):
+                yield from report
+            report = []
+        else:
+            yield line
+    yield from report
+
 
 def complaints(lines):
     """The lines worth showing: each complaint with what follows it."""
     shown, left = [], 0
-    for line in lines:
+    for line in without_races_of_others(lines):
         if COMPLAINT.search(line) and not HARMLESS.search(line):
             left = CONTEXT
         if left:

@@ -64,7 +64,12 @@ main() {
 		shift
 	fi
 	args+=("$@")
-	mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
+	if is_foreign_key "$key"; then
+		args+=(ARCH="${key##*-}" CROSS_COMPILE="$CROSS")
+		[[ " $* " == *" CC="* ]] || args+=(CC="${CROSS}gcc")
+	else
+		mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
+	fi
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
 	[[ $key != uml ]] || args+=(ARCH=um)

@@ -15,9 +15,14 @@ begin_results() {
 	rm -f "$RESULTS"/*.{tap,log,console}
 }
 
-# selftest_names - the programs their Makefile builds, and the scripts.
+# selftest_names [KEY] - the programs their Makefile builds, and the scripts, but
+# not those whose programs do not run there.
 selftest_names() {
 	local script
+	if [[ -n ${1:-} ]] && is_foreign_key "$1"; then
+		find "$(tests_dir "$1")" -type f -perm -u=x -printf '%f\n' | sort
+		return
+	fi
 	make -s --no-print-directory -C "$TOP_DIR/selftests" list KSELFTEST=. \
 		"LIBSLUICE=$BUILD_DIR/lib" | tr ' ' '\n' | grep . | sort
 	for script in "$TOP_DIR"/selftests/*.sh; do
@@ -25,10 +30,10 @@ selftest_names() {
 	done
 }
 
-# chosen_tests - those, or the one that was asked for, its 32-bit twin included.
+# chosen_tests [KEY] - those, or the one that was asked for, its 32-bit twin included.
 chosen_tests() {
 	local all
-	all=$(selftest_names)
+	all=$(selftest_names "$@")
 	if [[ -z $T ]]; then
 		echo "$all"
 	else
@@ -40,7 +45,8 @@ chosen_tests() {
 guest_suite() {
 	local key=$1 rc=0
 	local -a tests
-	mapfile -t tests < <(chosen_tests)
+	! is_foreign_key "$key" || "$QEMU_DIR/foreign.sh" "$key"
+	mapfile -t tests < <(chosen_tests "$key")
 	# So that a harness that breaks cannot look like one without failures.
 	rm -f "$RESULTS/$key.tap"
 	info "== $key: ${#tests[@]} selftests in a guest"
@@ -53,6 +59,7 @@ guest_suite() {
 prepare_kernels() {
 	local key
 	for key in "$@"; do
+		! is_foreign_key "$key" || "$QEMU_DIR/packages.sh" "${key##*-}"
 		"$QEMU_DIR/kernel.sh" dir "$key" >/dev/null
 	done
 }

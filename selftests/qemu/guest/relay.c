@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum frame { FRAME_TAR = 4, FRAME_STATUS = 5 };
@@ -206,6 +207,20 @@ static void finish(int status)
 	reboot(RB_AUTOBOOT);
 }
 
+/* User Mode Linux has none of virtio, but a serial line. */
+static void open_port(const char *path)
+{
+	struct termios raw;
+
+	port = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (port < 0)
+		die(path);
+	if (tcgetattr(port, &raw) == 0) {
+		cfmakeraw(&raw);
+		tcsetattr(port, TCSANOW, &raw);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = on_child };
@@ -216,9 +231,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: relay PORT COMMAND [ARG]...\n");
 		return 2;
 	}
-	port = open(argv[1], O_RDWR | O_CLOEXEC);
-	if (port < 0)
-		die(argv[1]);
+	open_port(argv[1]);
 	/* Blocked except in ppoll(), so that no death goes unnoticed. */
 	sigaction(SIGCHLD, &sa, NULL);
 	sigemptyset(&child);
