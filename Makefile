@@ -21,7 +21,7 @@ export BUILD_DIR := $(BUILD)
 
 # What may be given on the command line goes to the scripts by value, so that
 # no quote or dollar in it is read a second time, by make neither.
-SETTINGS	:= T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE QUICK SCALE SEED MODEL
+SETTINGS	:= T RUN FILES OUT DISK SCRATCH MEM TIMEOUT KERNEL INPUT THOROUGH SLUICE_SCALE QUICK SCALE SEED MODEL CALLS MINUTES
 $(foreach name,$(SETTINGS),$(if $(filter command,$(origin $(name))),\
 	$(eval override $(name) := $$(value $(name)))))
 export $(SETTINGS)
@@ -113,7 +113,7 @@ clean:					## remove build/ (downloads and kernels stay in the cache)
 
 # --- checking --------------------------------------------------------------------
 
-.PHONY: check matrix tsan harness-check kunit models coverage packages check-programs
+.PHONY: check matrix tsan harness-check kunit fuzz models coverage packages check-programs
 packages:				## install the Debian packages that building and checking need
 	@$(QEMU)/packages.sh build guest kernel test manual
 
@@ -138,6 +138,10 @@ harness-check: packages			## does the harness see every kind of deliberate fault
 
 kunit: packages				## the module's unit tests at full speed, SCALE=100 times as many; SEED=n others
 	@$(QEMU)/kunit.sh
+
+fuzz: packages				## make up calls, guided by coverage: CALLS=n or MINUTES=n, ten million calls
+	@$(QEMU)/packages.sh fuzz
+	@$(QEMU)/fuzz.sh
 
 models:					## check the protocols' models with spin; MODEL=name one of them
 	@$(QEMU)/packages.sh models

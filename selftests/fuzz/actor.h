@@ -14,6 +14,10 @@
 
 #define RECENT_MAX	8
 
+/* Where programs map, and nobody else. */
+#define WINDOW		((unsigned char *)0x20000000)
+#define WINDOW_SIZE	(512UL << 20)
+
 /* Something that can be mapped, as the kernel said. */
 struct area {
 	__u64 offset;
@@ -46,6 +50,7 @@ struct process {
 	unsigned int id;
 	int fd[SLOTS];
 	struct mapping map[MAPPINGS];
+	size_t window;		/* bytes of it that were given */
 	int inbox, outbox[PROCESSES];
 	int first_fd;		/* everything from here on is the program's */
 	pid_t child[4];

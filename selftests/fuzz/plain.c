@@ -44,6 +44,18 @@ static const int sharings[] = {
 /* How much more or less than what the kernel said. */
 static const long amounts[] = { 0, PAGE, -(long)PAGE, 1, -1, 1 << 20, 0, 0 };
 
+/*
+ * A place for @size bytes where only the program's mappings are, so that they are
+ * all gone when that is unmapped, and nothing else is.
+ */
+static void *window_place(struct process *p, size_t size)
+{
+	size_t used = (size + 2 * PAGE) & ~(PAGE - 1);
+	size_t at = __atomic_fetch_add(&p->window, used, __ATOMIC_RELAXED);
+
+	return at + used <= WINDOW_SIZE ? WINDOW + at : NULL;
+}
+
 long run_mmap(struct thread *t, const struct step *s)
 {
 	const struct area *area = &t->told->area[s->param[0] % RECENT_MAX];
@@ -54,9 +66,12 @@ long run_mmap(struct thread *t, const struct step *s)
 	/* A tebibyte may be had, and its page tables would be, too. */
 	if (!size || size > 1 << 24)
 		size = PAGE;
-	at = mmap(NULL, size, protections[s->param[1] % 8], sharings[s->param[2] % 8],
-		  thread_fd(t, s->fd), area->offset + amounts[s->param[4] % 8]);
-	if (at == MAP_FAILED)
+	at = window_place(t->process, size);
+	if (at)
+		at = mmap(at, size, protections[s->param[1] % 8],
+			  sharings[s->param[2] % 8] | MAP_FIXED, thread_fd(t, s->fd),
+			  area->offset + amounts[s->param[4] % 8]);
+	if (!at || at == MAP_FAILED)
 		return -errno;
 	m->at = at;
 	m->size = size;
@@ -87,10 +102,12 @@ long run_munmap(struct thread *t, const struct step *s)
 long run_mremap(struct thread *t, const struct step *s)
 {
 	struct mapping *m = mapping_of(t, s);
-	size_t size = m->size;
-	int flags = MREMAP_MAYMOVE;
+	size_t old = m->size, size = m->size;
+	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 	void *at;
 
+	if (!m->at)
+		return -1;
 	switch (s->param[0] % 5) {
 	case 0:
 		size *= 2;
@@ -105,17 +122,14 @@ long run_mremap(struct thread *t, const struct step *s)
 		flags = 0;
 		size += PAGE;
 		break;
-	case 4:		/* another mapping of the same, for a shared one */
-		at = mremap(m->at, 0, size, flags);
-		return at == MAP_FAILED ? -errno : munmap(at, size);
+	case 4:		/* another mapping of the same */
+		old = 0;
+		break;
 	}
-	if (!m->at)
-		return -1;
-	at = mremap(m->at, m->size, size, flags);
+	at = window_place(t->process, size);
+	at = at ? mremap(m->at, old, size, flags, at) : MAP_FAILED;
 	if (at == MAP_FAILED)
 		return -errno;
-	if (flags & MREMAP_DONTUNMAP)
-		munmap(m->at, m->size);
 	m->at = at;
 	m->size = size;
 	return 0;

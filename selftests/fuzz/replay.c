@@ -55,7 +55,7 @@ static bool all_described(void)
 	return ABI && !missing;
 }
 
-/* Most, because some succeed only when processes meet at the right moment. */
+/* What is no ioctl may need luck, or never return when it succeeds. */
 static bool all_succeed(const struct tally *tally)
 {
 	unsigned int i, missing = 0;

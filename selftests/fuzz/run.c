@@ -193,10 +193,9 @@ static void clean_up(struct process *p)
 	}
 	while (run_receive(t, &s) >= 0)
 		;
-	for (i = 0; i < MAPPINGS; i++)
-		if (p->map[i].at)
-			munmap(p->map[i].at, p->map[i].size);
+	munmap(WINDOW, WINDOW_SIZE);
 	memset(p->map, 0, sizeof(p->map));
+	p->window = 0;
 	close_range(p->first_fd, ~0U, 0);
 	for (i = 1; i < SLOTS; i++)
 		p->fd[i] = -1;

@@ -63,7 +63,6 @@ main() {
 		dest=$BUILD_DIR/kmod-$key
 		shift
 	fi
-	args+=("$@")
 	if is_foreign_key "$key"; then
 		args+=(ARCH="${key##*-}" CROSS_COMPILE="$CROSS")
 		[[ " $* " == *" CC="* ]] || args+=(CC="${CROSS}gcc")
@@ -73,6 +72,7 @@ main() {
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
 	[[ $key != uml ]] || args+=(ARCH=um)
+	args+=("$@")	# the last one counts
 	with_lock "module${dest//\//-}" build "$kdir" "$dest" "${args[@]}"
 }
 

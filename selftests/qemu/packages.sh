@@ -4,7 +4,7 @@
 # packages.sh SET... - install the Debian packages that a task needs, if any is
 # missing.  Sets: build (library and command), guest (boot a kernel), kernel
 # (build one), test (unit tests, 32-bit programs), manual, film (of the demo),
-# coverage, models (spin), strict (other compilers and checkers), arm64
+# coverage, fuzz (libFuzzer), models (spin), strict (other compilers and checkers), arm64
 # (that machine), package (a Debian to build packages in and to install them on),
 # bench (peers).
 set -euo pipefail
@@ -33,6 +33,7 @@ packages_of() {
 	models) echo spin gcc libc6-dev ;;
 	strict) echo clang-19 sparse coccinelle ;;
 	arm64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm ;;
+	fuzz) echo clang libclang-rt-dev g++ binutils python3 ;;
 	package) echo debootstrap debian-archive-keyring e2fsprogs qemu-utils dpkg-dev util-linux ;;
 	bench)
 		echo gnuplot-nox python3 busybox-static util-linux
@@ -53,6 +54,7 @@ reason() {
 	coverage) echo "to report coverage" ;;
 	arm64) echo "to build for 64-bit ARM, and to boot it in an emulator" ;;
 	strict) echo "to look for warnings" ;;
+	fuzz) echo "to build the fuzzer" ;;
 	models) echo "to check the models of the protocols" ;;
 	package) echo "to make a Debian system, and packages in it" ;;
 	bench) echo "to measure others and to plot" ;;
