@@ -5,6 +5,7 @@
  */
 #include "netlink.h"
 #include "parameters.h"
+#include "publish.h"
 #include "users.h"
 
 FIXTURE(events) {
@@ -161,6 +162,29 @@ TEST_F(events, lag)
 	EXPECT_EQ(-ETIMEDOUT, wait_until(pub, now_ns(), room));
 	if (slowness() == 1)
 		EXPECT_EQ(0, event_heard(self->pressure, &self->tale));
+}
+
+/* What a publisher takes back unread, in a queue that keeps only the newest. */
+TEST_F(events, dropped)
+{
+	struct sluice_config cfg = {
+		.pattern = SLUICE_QUEUE, .policy = SLUICE_DROP_OLDEST,
+	};
+	int channel = must(make_channel(NULL, &cfg));
+	struct sluice_drop drop = { .count = 2 };
+	struct pub pub;
+	int i;
+
+	pub_join(&pub, channel);
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pub_send(&pub, "x", 1, 0, in_ms(PATIENCE_MS)));
+	EXPECT_EQ(0, event_heard(self->pressure, &self->tale));
+	ASSERT_EQ(0, call(pub.fd, SLUICE_IOC_DROP, &drop));
+	EXPECT_EQ(2, drop.count);
+	EXPECT_EVENT(SLUICE_NL_EVENT_DROPPED, self->pressure);
+	EXPECT_EQ(stat_of(channel).id, number(heard(self), SLUICE_NL_A_CHANNEL));
+	EXPECT_EQ(SLUICE_PUBLISHER, number(heard(self), SLUICE_NL_A_ROLE));
+	EXPECT_EQ(2, number(heard(self), SLUICE_NL_A_COUNT));
 }
 
 TEST_F(events, network_namespace)
