@@ -30,7 +30,6 @@ guest_command() {
 		kmemleak=/sys/kernel/debug/kmemleak
 		echo clear >\$kmemleak
 		export FUZZ_JOURNAL=/dev/ttyS0
-		{ while sleep 20; do cp /dev/shm/tally tally; sync; done; } &
 		FUZZ_TALLY=/dev/shm/tally FUZZ_CALLS=$CALLS FUZZ_UNPACK=corpus \\
 			/root/fuzzer $OPTIONS -max_total_time=$((MINUTES * 60)) corpus >finding 2>log
 		status=\$?
