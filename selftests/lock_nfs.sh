@@ -100,6 +100,9 @@ another_client() {
 }
 
 mkdir served one two
+# With a delegation, a client would keep locks to itself, and the server have
+# nothing to answer.
+echo 0 >/proc/sys/fs/leases-enable
 # Where the server remembers its clients, without which none may reclaim.
 mkdir -p /var/lib/nfs/v4recovery
 mount -t tmpfs tmpfs served && echo data >served/file && mount -t nfsd nfsd $NFSD &&
@@ -449,6 +452,7 @@ echo >end.stay; wait $stay
 
 # --- the end -------------------------------------------------------------------
 
+echo 1 >/proc/sys/fs/leases-enable
 until_true umount one && until_true umount two && kill $namespace && stop_server && umount $NFSD && until_true umount served
 ok "nothing is left"
 
