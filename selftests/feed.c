@@ -385,7 +385,7 @@ TEST_F_TIMEOUT(feed, many_writers_some_killed, TEST_TIMEOUT_SCALED)
 	struct sluice_feed *feed;
 	struct pollfd ended;
 	struct head head;
-	__u64 seed = 7;
+	__u64 seed = seeded(7);
 
 	small_buffers(self->pair);
 	feed = feed_flags(self->channel, self->pair[0], 0);
@@ -420,6 +420,7 @@ TEST_F_TIMEOUT(feed, many_writers_some_killed, TEST_TIMEOUT_SCALED)
 	EXPECT_EQ(0, sluice_feed_wait(feed, in_ms(PATIENCE_MS)));
 	EXPECT_EQ(SLUICE_FEED_FINISHED, feed_stat(feed).state);
 	EXPECT_EQ(total, feed_stat(feed).messages);
+	figure(total, "messages read from sockets");
 	EXPECT_EQ(0, feed_stat(feed).flags & SLUICE_FEED_CUT);
 	sluice_feed_close(feed);
 }
@@ -940,7 +941,7 @@ TEST_F_TIMEOUT(feed, storm, TEST_TIMEOUT_SCALED)
 {
 	struct sluice_publisher *publisher = publisher_of(self->channel);
 	int round, rounds = scaled(300, 20), number = 0;
-	__u64 seed = 11;
+	__u64 seed = seeded(11);
 
 	for (round = 0; round < rounds; round++) {
 		int pair[2], got, queued = random_next(&seed) % 8;
@@ -981,6 +982,7 @@ TEST_F_TIMEOUT(feed, storm, TEST_TIMEOUT_SCALED)
 		EXPECT_EQ(-SIGKILL, reap(pid));
 		close(pair[1]);
 	}
+	figure(rounds, "feeds attached and killed");
 	sluice_publisher_close(publisher);
 }
 

@@ -375,7 +375,7 @@ static bool both_move(struct progress *p)
 TEST_F(hostile, innocent_go_on)
 {
 	bool queue = variant->pattern == SLUICE_QUEUE;
-	unsigned long rounds = scaled(60, 6), i;
+	unsigned long rounds = scaled(60, 6), acts = 0, i;
 	struct progress *p = self->progress;
 	pid_t bad[2];
 	int k, status;
@@ -384,7 +384,7 @@ TEST_F(hostile, innocent_go_on)
 	for (i = 0; i < rounds || (!now_at(&p->lies) && i < 10 * rounds); i++) {
 		for (k = 0; k < 2; k++) {
 			self->acts[k] = 0;
-			bad[k] = start_hostile(self, k, 100 * i + k + 1);
+			bad[k] = start_hostile(self, k, seeded(100 * i + k + 1));
 		}
 		for (k = 0; k < 2; k++)
 			EXPECT_TRUE(until(now_at(&self->acts[k]) >= ACTS));
@@ -393,6 +393,7 @@ TEST_F(hostile, innocent_go_on)
 				TH_LOG("disturbed in round %lu", i);
 		for (k = 0; k < 2; k++) {
 			must(kill(bad[k], SIGKILL));
+			acts += now_at(&self->acts[k]);
 			ASSERT_EQ(-SIGKILL, reap(bad[k]))
 				TH_LOG("a hostile one failed in round %lu", i);
 		}
@@ -404,6 +405,9 @@ TEST_F(hostile, innocent_go_on)
 	}
 	TH_LOG("%lu sent, %lu received, %lu foreign, %lu liars found", p->sent,
 	       p->received, p->foreign, p->lies);
+	figure(p->received, "messages verified beside hostile peers");
+	figure(p->lies, "lies of publishers found out");
+	figure(acts, "rounds of scribbling and calls");
 	EXPECT_LT(0, p->lies) TH_LOG("nobody was caught lying: nothing was tried");
 	kill_and_reap(self->sender);
 	kill_and_reap(self->receiver);

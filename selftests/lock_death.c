@@ -777,7 +777,7 @@ static void take_and_leave(int space, __u64 seed)
 TEST_F(death, at_random_instants)
 {
 	unsigned long rounds = scaled(300, 40), n;
-	__u64 seed = 77;
+	__u64 seed = seeded(77);
 	pid_t pid[3] = { };
 	int k;
 
@@ -787,11 +787,12 @@ TEST_F(death, at_random_instants)
 			kill_and_reap(pid[k]);
 		pid[k] = child();
 		if (!pid[k])
-			take_and_leave(SPACE, n);
+			take_and_leave(SPACE, seeded(n));
 		sleep_us(random_next(&seed) % 3000);
 	}
 	for (k = 0; k < 3; k++)
 		kill_and_reap(pid[k]);
+	figure(rounds, "processes killed");
 	EXPECT_TRUE(until(GRANTS == 0 && !waiting_in(SPACE)));
 	EXPECT_EQ(SLUICE_OWNER_DIED, status_of(A, I(EX)));
 	ASSERT_EQ(0, take(A, I(EX)));

@@ -497,6 +497,7 @@ FIXTURE(history) {
 	struct history *all;
 	pid_t pid[WORKERS];
 	__u64 seed;
+	unsigned long kills, stops;
 };
 
 FIXTURE_VARIANT(history) {
@@ -527,7 +528,7 @@ FIXTURE_SETUP(history)
 	int i;
 
 	device();
-	self->seed = variant->seed;
+	self->seed = seeded(variant->seed);
 	self->space = make_lockspace(NULL, variant->victim);
 	ASSERT_LE(0, self->space);
 	self->all = shared(sizeof(*self->all));
@@ -562,8 +563,10 @@ static void disturb(FIXTURE_DATA(history) *self, bool kills, bool stops)
 		kill(self->pid[i], SIGSTOP);
 		sleep_us(random_next(&self->seed) % 20000);
 		kill(self->pid[i], SIGCONT);
+		self->stops++;
 	} else if (kills) {
 		worker_kill(self, i);
+		self->kills++;
 	}
 }
 
@@ -602,6 +605,21 @@ static void back_to_the_start(int space)
 	close(h);
 }
 
+static unsigned long grants_of(const struct history *h)
+{
+	unsigned long grants = 0;
+	int w;
+	__u32 i;
+
+	for (w = 0; w < WORKERS; w++)
+		for (i = 0; i < h->log[w].n; i++) {
+			const struct op *op = &h->log[w].op[i];
+
+			grants += op->kind == OP_LOCK && op->ret && !op->result;
+		}
+	return grants;
+}
+
 TEST_F(history, could_have_been)
 {
 	__s64 end = in_ms(4000);
@@ -616,7 +634,10 @@ TEST_F(history, could_have_been)
 		ops += h->log[i].n;
 		starved += h->log[i].starved;
 	}
-	TH_LOG("%lu operations", ops);
+	figure(ops, "operations on locks");
+	figure(grants_of(h), "grants checked against all others");
+	figure(self->kills, "processes killed");
+	figure(self->stops, "processes suspended");
 	EXPECT_LT(100, ops);
 	EXPECT_EQ(0, starved);
 	EXPECT_EQ(0, all_conflicts(h));

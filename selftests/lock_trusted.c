@@ -605,14 +605,14 @@ TEST_F(trusted, scribblers)
 	struct sluice_item bystander = { };
 	int other = must(make_lockspace(NULL, 0));
 	pid_t pid[2];
-	__u64 seed = 1;
+	__u64 seed = seeded(1);
 	int i;
 
 	bystander = whole(other, "x", SLUICE_EX);
 	for (i = 0; i < ARRAY(pid); i++) {
 		pid[i] = child();
 		if (!pid[i])
-			scribble(&self->words, self->c.id, self->c.n, i + 7);
+			scribble(&self->words, self->c.id, self->c.n, seeded(i + 7));
 	}
 	for (n = 0; n < rounds; n++) {
 		act(self->c.h[n % 3], SPACE, &seed);
@@ -692,13 +692,13 @@ TEST_F(trusted, storm)
 	unsigned long kills = scaled(300, 30), n;
 	struct pair *pair = shared(sizeof(*pair));
 	pid_t pid[4];
-	__u64 seed = 3;
+	__u64 seed = seeded(3);
 	int i;
 
 	for (i = 0; i < ARRAY(pid); i++) {
 		pid[i] = child();
 		if (!pid[i])
-			work(&self->words, pair, i + 1);
+			work(&self->words, pair, seeded(i + 1));
 	}
 	for (n = 0; n < kills; n++) {
 		i = random_next(&seed) % ARRAY(pid);
@@ -706,13 +706,15 @@ TEST_F(trusted, storm)
 		kill_and_reap(pid[i]);
 		pid[i] = child();
 		if (!pid[i])
-			work(&self->words, pair, n + 100);
+			work(&self->words, pair, seeded(n + 100));
 	}
 	for (i = 0; i < ARRAY(pid); i++)
 		kill_and_reap(pid[i]);
 	TH_LOG("%llu by word, %llu by call, %llu repaired",
 	       (unsigned long long)pair->fast, (unsigned long long)pair->slow,
 	       (unsigned long long)pair->repaired);
+	figure(kills, "processes killed");
+	figure(pair->fast + pair->slow, "trusted locks checked");
 	EXPECT_EQ(0, pair->broken);
 	EXPECT_LT(kills, pair->fast);
 	EXPECT_LT(0, pair->slow);

@@ -928,7 +928,9 @@ TEST_F_TIMEOUT(churn, dumps, TEST_TIMEOUT_SCALED)
 		EXPECT_TRUE(endpoints_once(&tale));
 		tale_free(&tale);
 	}
-	EXPECT_LT(0, interrupted);
+	/* In company, it may be that nobody got to run in the midst of a dump. */
+	if (!in_company())
+		EXPECT_LT(0, interrupted);
 }
 
 /*

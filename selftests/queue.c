@@ -467,6 +467,8 @@ TEST(exactly_once)
 	EXPECT_EQ(PUBS * per, load(total));
 	for (i = 0; i < PUBS * per; i++)
 		ASSERT_EQ(1, tally[i]) TH_LOG("message %d", i);
+	figure(PUBS * per, "queued messages, each once");
+	figure(deaths, "processes killed");
 	EXPECT_LT(0, deaths) TH_LOG("nobody died: nothing was tried");
 	for (i = 0; i < SUBS; i++)
 		kill_and_reap(sub[i]);
