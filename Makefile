@@ -113,7 +113,7 @@ clean:					## remove build/ (downloads and kernels stay in the cache)
 
 # --- checking --------------------------------------------------------------------
 
-.PHONY: check matrix tsan harness-check kunit fuzz models coverage packages check-programs
+.PHONY: check soak matrix tsan harness-check kunit fuzz models coverage packages check-programs
 packages:				## install the Debian packages that building and checking need
 	@$(QEMU)/packages.sh build guest kernel test manual
 
@@ -124,6 +124,9 @@ check-programs: packages
 # One test is for working on it: one kernel will do.
 check: check-programs			## everything; T=name one selftest; KERNEL=key one kernel
 	@$(QEMU)/check.sh $(or $(KERNEL),$(if $(T),6.1,$(CHECK_KERNELS)))
+
+soak: check-programs			## everything at once, for MINUTES=n (2); KERNEL=key another kernel; SEED=n
+	@$(QEMU)/soak.sh $(or $(KERNEL),debug)
 
 matrix: check-programs			## on all kernels: warnings of gcc, clang, sparse and coccinelle; the selftests
 	@$(QEMU)/packages.sh strict

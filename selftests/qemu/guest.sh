@@ -23,6 +23,7 @@
 #	--env NAME=VALUE	set in the guest's environment
 #	--module FILE	this sluice.ko, instead of building it; "none" for none
 #	--tests DIR	with check: where the tests are, instead of build/selftests
+#	--seconds SEC	with check: what each test may take, whatever it says itself
 #	--results FILE	with check: where to write TAP
 #
 # KERNEL, FILES (several), OUT, DISK, SCRATCH, MEM, TIMEOUT, SLUICE_SCALE and, for
@@ -42,7 +43,7 @@ set -euo pipefail
 . "$QEMU_DIR/image.sh"
 
 KERNEL=${KERNEL:-6.1} MEM=${MEM:-} TIMEOUT=${TIMEOUT:-600} OUT=${OUT:-}
-DISK=${DISK:-} SCRATCH=${SCRATCH:-} MODULE="" RESULTS=""
+DISK=${DISK:-} SCRATCH=${SCRATCH:-} MODULE="" RESULTS="" SECONDS_EACH=""
 SLUICE_SCALE=${SLUICE_SCALE:-} ACCEL=""
 TESTS_DIR=""
 ENVIRONMENT=()
@@ -166,10 +167,12 @@ stage_word() {
 	fi
 }
 
-# setting NAME FILE - "NAME: value" in a comment of a test's source.
-setting() {
-	sed -nE "s|^[[:space:]]*[/*#]+[[:space:]]*$1:[[:space:]]*([^*]*[^*[:space:]]).*|\1|p" "$2" | head -n 1
+# settings NAME FILE - each "NAME: value" in a comment of a test's source.
+settings() {
+	sed -nE "s|^[[:space:]]*[/*#]+[[:space:]]*$1:[[:space:]]*([^*]*[^*[:space:]]).*|\1|p" "$2"
 }
+
+setting() { settings "$@" | head -n 1; }
 
 # test_source FILE - where a test's settings are written.
 test_source() {
@@ -190,8 +193,8 @@ stage_tests() {
 		image_add_program "$STAGE" "$file" "/selftests/$name"
 		source=$(test_source "$file")
 		seconds=$(setting timeout "$source")
-		echo "$name $(test_seconds "${seconds:-120}")" >>"$STAGE/sluice/tests"
-		for word in $(setting needs "$source"); do
+		echo "$name ${SECONDS_EACH:-$(test_seconds "${seconds:-120}")}" >>"$STAGE/sluice/tests"
+		for word in $(settings needs "$source"); do
 			stage_word "$word"
 		done
 		read -ra modules < <(setting modules "$source") || true
@@ -286,6 +289,7 @@ parse_options() {
 		--env) ENVIRONMENT+=("$2") ;;
 		--module) MODULE=$2 ;;
 		--tests) TESTS_DIR=$2 ;;
+		--seconds) SECONDS_EACH=$2 ;;
 		--results) RESULTS=$2 ;;
 		--*) die "no such option: $1" ;;
 		*) break ;;
