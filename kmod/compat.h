@@ -23,6 +23,11 @@
 #error "sluice needs Linux 6.1 or newer"
 #endif
 
+/* 7.2 is the newest that was tried; who is a version ahead is to see if it builds. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(8, 0, 0) && !defined(SLUICE_UNTRIED_KERNEL)
+#error "nobody tried sluice with Linux 8 yet; KCFLAGS=-DSLUICE_UNTRIED_KERNEL does"
+#endif
+
 #ifndef CONFIG_64BIT
 #error "sluice needs a 64-bit kernel"
 #endif
