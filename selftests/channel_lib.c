@@ -907,6 +907,37 @@ TEST(epoll_edges)
 }
 
 /* The other side: a publisher that waits for room in epoll. */
+/*
+ * One leaves, and another has his place before the subscriber looks: the edge
+ * that tells of his message is the last one.
+ */
+TEST(epoll_edge_of_a_place_taken_again)
+{
+	struct sluice_channel *channel = channel_with(NULL);
+	struct sluice_subscriber *subscriber = subscriber_of(channel);
+	struct sluice_publisher *publisher = publisher_of(channel);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = must(epoll_create1(EPOLL_CLOEXEC));
+
+	must(epoll_ctl(epoll, EPOLL_CTL_ADD, sluice_subscriber_fd(subscriber),
+		       &event));
+	ASSERT_EQ(0, put(publisher, 1));
+	ASSERT_EQ(1, epoll_wait(epoll, &event, 1, PATIENCE_MS));
+	ASSERT_EQ(1, take(subscriber, 0));
+	ASSERT_EQ(-EAGAIN, take(subscriber, 0));
+	sluice_publisher_close(publisher);
+	publisher = publisher_of(channel);
+	ASSERT_EQ(0, sluice_publisher_index(publisher));
+	ASSERT_EQ(0, put(publisher, 2));
+	ASSERT_EQ(1, epoll_wait(epoll, &event, 1, PATIENCE_MS));
+	EXPECT_EQ(2, take(subscriber, 0));
+	EXPECT_EQ(-EAGAIN, take(subscriber, 0));
+	sluice_publisher_close(publisher);
+	sluice_subscriber_close(subscriber);
+	sluice_channel_close(channel);
+	close(epoll);
+}
+
 TEST(epoll_for_room)
 {
 	struct sluice_config config = { .slots = 4 };

@@ -15,6 +15,7 @@ struct slabs {
 	struct slab {
 		char name[48];
 		long objects;
+		long together;	/* in one slab */
 	} slab[512];
 };
 
@@ -43,7 +44,8 @@ static inline void slabs_read(struct slabs *s)
 	while (fgets(line, sizeof(line), f) && s->n < ARRAY(s->slab)) {
 		struct slab *slab = &s->slab[s->n];
 
-		s->n += sscanf(line, "%47s %ld", slab->name, &slab->objects) == 2;
+		s->n += sscanf(line, "%47s %ld %*d %*d %ld", slab->name,
+			       &slab->objects, &slab->together) == 3;
 	}
 	fclose(f);
 	check(s->n > 0 && s->n < ARRAY(s->slab));
@@ -64,10 +66,14 @@ static inline bool slab_matters(const struct slab *s)
 	return false;
 }
 
-/* A kind of which there are more than @margin more than before, or NULL. */
+/*
+ * A kind of which there are more than @margin more than before, or NULL. A slab
+ * that a processor has taken counts as given out whole: that may be two for each.
+ */
 static inline const struct slab *slabs_grown(const struct slabs *before,
 					     const struct slabs *now, long margin)
 {
+	long slabs = 2 * sysconf(_SC_NPROCESSORS_ONLN);
 	int i, k;
 
 	for (i = 0; i < now->n; i++) {
@@ -78,7 +84,8 @@ static inline const struct slab *slabs_grown(const struct slabs *before,
 		for (k = 0; k < before->n; k++)
 			if (!strcmp(before->slab[k].name, now->slab[i].name))
 				had = before->slab[k].objects;
-		if (now->slab[i].objects > had + margin)
+		if (now->slab[i].objects >
+		    had + margin + slabs * now->slab[i].together)
 			return &now->slab[i];
 	}
 	return NULL;

@@ -197,6 +197,7 @@ static void lane_retire(struct sl_reader *reader, struct sl_lane *lane)
 	struct sl_place *place = &reader->places[lane->index];
 
 	lane->ended = true;
+	reader->again |= lane->gone;
 	place->lane = NULL;
 	place->finished = lane->who.generation;
 	active_remove(reader, lane);

@@ -135,6 +135,7 @@ static int places_update(struct sl_reader *reader, uint64_t seq)
 	int err;
 
 	reader->seq = seq;
+	reader->again = false;
 	reader->trouble = 0;
 	self_update(reader);
 	if (reader->evicted)
@@ -152,7 +153,8 @@ int sl_reader_update(struct sl_reader *reader)
 {
 	uint64_t seq = sl_load_acquire(&sl_members_head(reader->members)->seq);
 
-	if (sl_likely(seq == reader->seq && !reader->trouble))
+	if (sl_likely(seq == reader->seq && !reader->trouble &&
+		      !reader->again))
 		return 0;
 	return places_update(reader, seq);
 }
@@ -656,8 +658,32 @@ static void sole_choose(struct sl_reader *reader)
 	reader->sole = NULL;
 	if (reader->actives == 1 && reader->policy == SLUICE_BLOCK &&
 	    reader->config.pattern == SLUICE_BROADCAST && !reader->lies &&
-	    !reader->trouble && !reader->evicted)
+	    !reader->trouble && !reader->again && !reader->evicted)
 		reader->sole = reader->active[0];
+}
+
+/*
+ * One who left is read to his end before who has his place now is begun. That may
+ * be in the same call, and has to: whoever waits for a change, or for the next
+ * edge of poll(), was told of the new one already.
+ */
+static ssize_t take_any(struct sl_reader *reader,
+			struct sluice_message *messages, size_t count)
+{
+	ssize_t n = 0;
+
+	for (int i = 0; i < OVERTAKEN_MAX && !n; i++) {
+		sl_reader_update(reader);
+		if (reader->evicted)
+			return -ECONNABORTED;
+		if (reader->config.pattern == SLUICE_QUEUE)
+			n = sl_queue_receive(reader, messages, count);
+		else
+			n = broadcast_receive(reader, messages, count);
+		if (!reader->again)
+			break;
+	}
+	return n;
 }
 
 static sl_cold ssize_t receive_any(struct sl_reader *reader,
@@ -671,13 +697,7 @@ static sl_cold ssize_t receive_any(struct sl_reader *reader,
 		return -EPROTO;
 	}
 	reader->sole = NULL;
-	sl_reader_update(reader);
-	if (reader->evicted)
-		return -ECONNABORTED;
-	if (reader->config.pattern == SLUICE_QUEUE)
-		n = sl_queue_receive(reader, messages, count);
-	else
-		n = broadcast_receive(reader, messages, count);
+	n = take_any(reader, messages, count);
 	if (!n && reader->evicted)
 		return -ECONNABORTED;
 	if (!n)

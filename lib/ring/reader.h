@@ -132,6 +132,7 @@ struct sl_place {
  * @claims_first: the first one
  * @claims_end: after the last one
  * @seq: the table's sequence when @places was brought up to date
+ * @again: @places is not: somebody has the place of one who was still read
  * @trouble: why not all lanes could be mapped, 0 if they could
  * @lies: publishers found lying that the caller has not been told of
  * @seen: there has been a publisher
@@ -165,6 +166,7 @@ struct sl_reader {
 	uint32_t claims_first;
 	uint32_t claims_end;
 	uint64_t seq;
+	bool again;
 	int trouble;
 	uint32_t lies;
 	bool seen;

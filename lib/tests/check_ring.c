@@ -390,6 +390,30 @@ START_TEST(publisher_leaves)
 }
 END_TEST
 
+/*
+ * Another has the place before the subscriber has seen that the first one left:
+ * what it says is there at once, for nothing will tell of it again.
+ */
+START_TEST(place_of_one_who_left)
+{
+	struct sluice_member *entry =
+		sl_member(&fake->members, SLUICE_PUBLISHER, 0);
+
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(take(sub), 1);
+	fake_publisher_leave(pub, SLUICE_LEFT_EXITED);
+	entry->state = SLUICE_FREE;
+	fake->publishers[FAKE_PLACES - 1] = pub;
+	fake->publishers[0] = NULL;
+	pub = fake_publish(fake);
+	ck_assert_uint_eq(pub->writer.index, 0);
+	ck_assert_int_eq(put(pub, 2), 0);
+	ck_assert_int_eq(take(sub), 2);
+	ck_assert_int_eq(put(pub, 3), 0);
+	ck_assert_int_eq(take(sub), 3);
+}
+END_TEST
+
 START_TEST(staying_without_publishers)
 {
 	struct fake_subscriber *stays = fake_subscribe(fake, 0,
@@ -503,6 +527,7 @@ Suite *suite_ring(void)
 	tcase_add_test(tc, descriptors);
 	tcase_add_test(tc, sender);
 	tcase_add_test(tc, publisher_leaves);
+	tcase_add_test(tc, place_of_one_who_left);
 	tcase_add_test(tc, staying_without_publishers);
 	tcase_add_test(tc, waits_for_a_first_publisher);
 	tcase_add_test(tc, attach_fails_for_a_while);
