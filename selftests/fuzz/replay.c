@@ -126,7 +126,7 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "-t"))
 		return tell_tally(argv[2]);
-	run_patience_ms = 200;	/* in an emulator, with every checker */
+	run_patience_ms = 1000;	/* in an emulator, with every checker */
 	if (argc == 2) {
 		run_verbose = true;
 		run_start(tally, NULL);
