@@ -418,7 +418,6 @@ static long view_free(struct sluice_call *call)
 		return -EINVAL;
 	if (!(view->access & SLUICE_WRITE))
 		return -EACCES;
-	call->replied = true;	/* there is nothing to tell */
 	domain = sluice_domain_lock(view->holder->domain);
 	resource = sluice_resource_find(view->space, &view->key);
 	if (resource && sluice_grant_covers(view->holder, resource, start, last,
@@ -435,7 +434,7 @@ static long view_free(struct sluice_call *call)
  */
 static const struct sluice_ioctl view_ioctls[] = {
 	{ SLUICE_IOC_BLOCK_SIZE, view_size },
-	{ SLUICE_IOC_BLOCK_FREE, view_free },
+	{ SLUICE_IOC_BLOCK_FREE, view_free, .silent = true },
 };
 
 static long view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -54,7 +54,7 @@ long sluice_call_run(const struct sluice_ioctl *table, size_t count,
 	call.file = file;
 	call.user = (void __user *)arg;
 	call.size = _IOC_SIZE(cmd);
-	call.replied = false;
+	call.replied = ioctl->silent;
 	ksize = _IOC_SIZE(ioctl->cmd);
 	if (ksize) {
 		ret = call_copy(&call, ksize);

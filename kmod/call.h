@@ -60,10 +60,12 @@ struct sluice_call {
  * struct sluice_ioctl - an entry of an ioctl table
  * @cmd: the number, with the size of the structure as this module has it
  * @run: what it does; its reply is copied out when it returns 0 or more
+ * @silent: there is nothing to tell, and no reply
  */
 struct sluice_ioctl {
 	unsigned int cmd;
 	long (*run)(struct sluice_call *call);
+	bool silent;
 };
 
 /**

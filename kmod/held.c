@@ -188,7 +188,6 @@ long sluice_held_unlock(struct sluice_call *call)
 	if (arg->flags & ~(SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED) || arg->resv ||
 	    arg->flags == SLUICE_UNLOCK_DIED)
 		return -EINVAL;
-	call->replied = true;	/* there is nothing to tell */
 	if (arg->flags & SLUICE_UNLOCK_ALL) {
 		if (arg->count || arg->items)
 			return -EINVAL;
@@ -240,7 +239,6 @@ long sluice_held_renew(struct sluice_call *call)
 
 	if (arg->flags || arg->resv)
 		return -EINVAL;
-	call->replied = true;	/* there is nothing to tell */
 	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
 			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)
@@ -288,7 +286,6 @@ long sluice_held_recover(struct sluice_call *call)
 	if ((arg->flags != SLUICE_RECOVER_CONSISTENT &&
 	     arg->flags != SLUICE_RECOVER_LOST) || arg->resv)
 		return -EINVAL;
-	call->replied = true;	/* there is nothing to tell */
 	ret = sluice_wants_get(&items, holder, arg->items, arg->count,
 			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)

@@ -370,11 +370,11 @@ static void holder_show_fdinfo(struct seq_file *m, struct file *file)
 
 static const struct sluice_ioctl holder_ioctls[] = {
 	{ SLUICE_IOC_LOCK, sluice_lock_lock },
-	{ SLUICE_IOC_UNLOCK, sluice_held_unlock },
+	{ SLUICE_IOC_UNLOCK, sluice_held_unlock, .silent = true },
 	{ SLUICE_IOC_CANCEL, sluice_lock_cancel },
 	{ SLUICE_IOC_EVENT, sluice_event_next },
-	{ SLUICE_IOC_RENEW, sluice_held_renew },
-	{ SLUICE_IOC_RECOVER, sluice_held_recover },
+	{ SLUICE_IOC_RENEW, sluice_held_renew, .silent = true },
+	{ SLUICE_IOC_RECOVER, sluice_held_recover, .silent = true },
 	{ SLUICE_IOC_VALUE, sluice_held_value },
 	{ SLUICE_IOC_BLOCK, sluice_block_open },
 	{ SLUICE_IOC_WORD, sluice_word_open },

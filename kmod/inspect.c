@@ -146,19 +146,19 @@ static void list_space(struct listing *listing, struct sluice_lockspace *space,
 	struct sluice_domain *domain = sluice_domain_lock(space->domain);
 	struct sluice_resource *resource;
 
-	while (listing->written < listing->room &&
-	       (resource = sluice_resource_from(space, locks->after))) {
+	while ((resource = sluice_resource_from(space, locks->after))) {
 		listing->skip = resource->number == locks->after ? locks->skip :
 								   0;
 		listing->index = 0;
 		sluice_word_look(resource);
 		list_resource(listing, resource);
-		locks->after = resource->number + 1;
-		locks->skip = 0;
 		if (listing->written == listing->room) {
 			locks->after = resource->number;
 			locks->skip = listing->index;
+			break;
 		}
+		locks->after = resource->number + 1;
+		locks->skip = 0;
 		cond_resched();
 	}
 	sluice_domain_unlock(domain);

@@ -344,7 +344,6 @@ static long publisher_wait(struct sluice_call *call)
 	struct sluice_wait *wait = &call->arg.wait;
 	long ret;
 
-	call->replied = true;	/* there is nothing to tell */
 	if (wait->flags || wait->resv || wait->deadline < 0)
 		return -EINVAL;
 	if (!room_differs(&pub->ep, wait->room))
@@ -359,7 +358,6 @@ static long publisher_wake(struct sluice_call *call)
 	struct sluice_publisher *pub =
 		sluice_publisher(call->file->private_data);
 
-	call->replied = true;	/* there is nothing to tell */
 	if (call->arg.wake.index)
 		return -EINVAL;
 	trace_sluice_publish_wake(&pub->ep, call->arg.wake.count);
@@ -597,8 +595,8 @@ static long publisher_fds_release(struct sluice_call *call)
 }
 
 const struct sluice_ioctl sluice_publisher_ioctls[] = {
-	{ SLUICE_IOC_WAIT, publisher_wait },
-	{ SLUICE_IOC_WAKE, publisher_wake },
+	{ SLUICE_IOC_WAIT, publisher_wait, .silent = true },
+	{ SLUICE_IOC_WAKE, publisher_wake, .silent = true },
 	{ SLUICE_IOC_ARM, publisher_arm },
 	{ SLUICE_IOC_GROW, publisher_grow },
 	{ SLUICE_IOC_EVICT, publisher_evict },

@@ -221,7 +221,6 @@ static long subscriber_wait(struct sluice_call *call)
 	struct sluice_wait *wait = &call->arg.wait;
 	long ret;
 
-	call->replied = true;	/* there is nothing to tell */
 	if (wait->flags || wait->resv || wait->room || wait->deadline < 0)
 		return -EINVAL;
 	ret = sluice_endpoint_sleep(&sub->ep, wait->deadline, subscriber_ready,
@@ -742,7 +741,6 @@ static long subscriber_wake(struct sluice_call *call)
 	struct sluice_channel *channel = sub->ep.channel;
 	struct sluice_publisher *pub;
 
-	call->replied = true;	/* there is nothing to tell */
 	if (call->arg.wake.index >= channel->config.publishers || call->arg.wake.count)
 		return -EINVAL;
 	trace_sluice_room_wake(&sub->ep, call->arg.wake.index);
@@ -787,8 +785,8 @@ static long subscriber_fd_take(struct sluice_call *call)
 }
 
 const struct sluice_ioctl sluice_subscriber_ioctls[] = {
-	{ SLUICE_IOC_WAIT, subscriber_wait },
-	{ SLUICE_IOC_WAKE, subscriber_wake },
+	{ SLUICE_IOC_WAIT, subscriber_wait, .silent = true },
+	{ SLUICE_IOC_WAKE, subscriber_wake, .silent = true },
 	{ SLUICE_IOC_CLAIM, subscriber_claim },
 	{ SLUICE_IOC_FD_TAKE, subscriber_fd_take },
 };

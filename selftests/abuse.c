@@ -172,11 +172,6 @@ TEST_F(parameters, extremes)
 /*
  * Unloading.
  */
-static int delete_module(void)
-{
-	return syscall(__NR_delete_module, "sluice", O_NONBLOCK) ? -errno : 0;
-}
-
 static void load_module(void)
 {
 	int fd = must(open(MODULE, O_RDONLY | O_CLOEXEC));
@@ -241,7 +236,7 @@ TEST_F(unloading, races_with_lives)
 	}
 	while (unloaded < rounds) {
 		before = *lives;
-		ret = delete_module();
+		ret = unload_module();
 		if (ret) {
 			ASSERT_TRUE(ret == -EWOULDBLOCK || ret == -EBUSY)
 				TH_LOG("%d", ret);

@@ -700,13 +700,8 @@ TEST(left_takes_a_place)
 /*
  * The module: it stays while anything of it is there.
  */
-static int try_unload(void)
-{
-	return syscall(__NR_delete_module, "sluice", O_NONBLOCK) ? -errno : 0;
-}
-
 #define UNLOAD_REFUSED(what)						\
-	EXPECT_EQ(-EWOULDBLOCK, try_unload()) TH_LOG("with %s", what)
+	EXPECT_EQ(-EWOULDBLOCK, unload_module()) TH_LOG("with %s", what)
 
 TEST(unload_refused)
 {

@@ -497,6 +497,12 @@ static inline void write_file(const char *path, const char *text)
 	close(fd);
 }
 
+/* Take the module out, if nothing of it is left: 0 or -errno. */
+static inline int unload_module(void)
+{
+	return syscall(__NR_delete_module, "sluice", O_NONBLOCK) ? -errno : 0;
+}
+
 /* The number in a one-line file, or @none if it cannot be read. */
 static inline long long read_number(const char *path, long long none)
 {
