@@ -23,6 +23,7 @@ enum oracle_state {
 struct oracle {
 	u8 state[POSITIONS];
 	bool marked[POSITIONS];
+	u64 done;	/* all before it are finished, and stay so */
 	u64 next;
 };
 
@@ -52,13 +53,11 @@ static void claim_exit(struct kunit *test)
 		sluice_claims_lane_free(&f->lane);
 }
 
-static u64 oracle_done(const struct oracle *o)
+static u64 oracle_done(struct oracle *o)
 {
-	u64 p = 0;
-
-	while (p < o->next && o->state[p] == FINISHED)
-		p++;
-	return p;
+	while (o->done < o->next && o->state[o->done] == FINISHED)
+		o->done++;
+	return o->done;
 }
 
 /* What a claim must give: the oldest returned, or the next, or nothing. */

@@ -102,6 +102,18 @@ debug_faults() {
 	expect "$key" checkers '^# unreferenced object'
 }
 
+# What only the detector of data races sees, and what it has to see besides, for
+# it lacks the other checkers.
+race_faults() {
+	local key=$1
+	faulty_run "$key" races good race good-again
+	expect "$key" races '^ok [0-9]+ - good\.sh: two$'
+	expect "$key" races '^not ok [0-9]+ - kunit: fault_fails$'
+	expect "$key" races '^not ok [0-9]+ - race\.sh: the kernel complained$'
+	expect "$key" races '^# .*BUG: KCSAN: data-race in race_once'
+	expect "$key" races '^ok [0-9]+ - good-again\.sh$'
+}
+
 # The hardest to see: a guest whose processors stopped.  It costs the harness's
 # whole patience, so only "make harness-check" asks for it.
 frozen_guest() {
@@ -117,7 +129,10 @@ main() {
 		key=$(canonical_key "$key")
 		info "== $key: does the harness see deliberate faults?"
 		MODULE=$(MODULE_SRC=$FAULTY BUILD_DIR=$WORK_DIR "$QEMU_DIR/module.sh" "$key")
-		if is_debug_key "$key"; then
+		if [[ $key == *-kcsan ]]; then
+			race_faults "$key"
+			[[ -z ${THOROUGH:-} ]] || common_faults "$key"
+		elif is_debug_key "$key"; then
 			debug_faults "$key"
 			[[ -z ${THOROUGH:-} ]] || common_faults "$key"
 		else

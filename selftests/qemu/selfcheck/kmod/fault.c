@@ -6,6 +6,8 @@
 #include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -20,6 +22,9 @@ static DEFINE_SPINLOCK(spin);
 /* Volatile, so that the compiler does not see the fault and take it away. */
 static volatile int too_far = 40;
 static volatile int sink;
+
+/* Not volatile: that would make the race one that is meant. */
+static int contended;
 
 static void fault_warn(void)
 {
@@ -89,6 +94,32 @@ static void fault_lock(void)
 	mutex_unlock(&lock_b);
 }
 
+/* Out of line, so that every turn goes to memory. */
+static noinline void race_once(void)
+{
+	contended++;
+	cond_resched();
+}
+
+static int racer(void *unused)
+{
+	while (!kthread_should_stop())
+		race_once();
+	return 0;
+}
+
+static void fault_race(void)
+{
+	unsigned long end = jiffies + 5 * HZ;
+	struct task_struct *other = kthread_run(racer, NULL, "racer");
+
+	if (IS_ERR(other))
+		return;
+	while (time_before(jiffies, end))
+		race_once();
+	kthread_stop(other);
+}
+
 static const struct {
 	const char *name;
 	void (*commit)(void);
@@ -97,7 +128,7 @@ static const struct {
 	{ "pin", fault_pin },		{ "freeze", fault_freeze },
 	{ "leak", fault_leak },		{ "stale", fault_stale },
 	{ "shift", fault_shift },	{ "atomic", fault_atomic },
-	{ "lock", fault_lock },
+	{ "lock", fault_lock },		{ "race", fault_race },
 };
 
 static ssize_t fault_write(struct file *file, const char __user *buf,
