@@ -44,6 +44,7 @@
 
 #define CYCLES_KEPT	16	/* of a lockspace */
 #define STEPS_KEPT	64	/* of a cycle */
+#define CHAIN_MAX	64	/* of those who wait for one each */
 
 /* Marks of one look are another's by no chance. */
 static atomic64_t graph_marks;
@@ -155,12 +156,33 @@ static bool graph_stuck(struct graph *graph, struct sluice_request *root,
 	return !root->live;
 }
 
+/*
+ * Most others wait for one, who waits for one, and so on, and the last does not
+ * wait: all of them are live, which takes no marks to see. What is no such chain,
+ * or goes round, is left to the graph.
+ */
+static bool chain_live(const struct sluice_request *request)
+{
+	const struct sluice_holder *holder;
+	u32 i;
+
+	for (i = 0; i < CHAIN_MAX && request->count == 1; i++) {
+		holder = sluice_want_sole_blocker(&request->wants[0]);
+		if (!holder)
+			return false;
+		request = &holder->request;
+		if (!sluice_request_waits(request))
+			return true;
+	}
+	return false;
+}
+
 bool sluice_deadlock_stuck(struct sluice_request *request)
 {
 	struct graph graph;
 
 	sluice_domain_assert(sluice_request_holder(request)->domain);
-	return graph_stuck(&graph, request, false);
+	return !chain_live(request) && graph_stuck(&graph, request, false);
 }
 
 /*
@@ -421,7 +443,8 @@ void sluice_deadlock_resolve(struct sluice_request *request)
 	LIST_HEAD(dirty);
 
 	sluice_domain_assert(sluice_request_holder(request)->domain);
-	if (!sluice_request_waits(request) || request_alone(request))
+	if (!sluice_request_waits(request) || request_alone(request) ||
+	    chain_live(request))
 		return;
 	/* Each turn somebody waits no more, or queues no more. */
 	while (sluice_request_waits(request) &&

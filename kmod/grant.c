@@ -344,6 +344,14 @@ struct sluice_grant *sluice_grant_after(const struct sluice_resource *resource,
 	return next;
 }
 
+struct sluice_grant *sluice_grant_only(const struct sluice_resource *resource)
+{
+	struct rb_node *node = resource->grants.rb_root.rb_node;
+
+	return node && !node->rb_left && !node->rb_right ?
+		rb_entry(node, struct sluice_grant, rb) : NULL;
+}
+
 struct sluice_grant *sluice_grant_conflict(const struct sluice_resource *resource,
 					   const struct sluice_holder *holder,
 					   u8 mode, u64 start, u64 last,

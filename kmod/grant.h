@@ -114,6 +114,9 @@ void sluice_grant_publish(struct sluice_grant *grant);
 /* Take a grant from whoever has it; the caller frees it or makes it a mark. */
 void sluice_grant_withdraw(struct sluice_grant *grant);
 
+/* Return: the only grant of a resource, or NULL if there is none or more. */
+struct sluice_grant *sluice_grant_only(const struct sluice_resource *resource);
+
 /**
  * sluice_grant_conflict - what stands in the way of a mode
  * @resource: that is wanted

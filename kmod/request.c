@@ -337,6 +337,19 @@ sluice_want_blocker(struct sluice_want *want,
 	return holder;
 }
 
+struct sluice_holder *sluice_want_sole_blocker(const struct sluice_want *want)
+{
+	const struct sluice_grant *grant = sluice_grant_only(want->resource);
+
+	if (!grant || !list_is_first(&want->queued, &want->resource->waiters) ||
+	    sluice_want_lost(want) || grant->holder == want->holder ||
+	    !sluice_mode_conflict(grant->mode, want->mode) ||
+	    !sluice_ranges_overlap(grant->start, grant->last, want->start,
+				   want->last))
+		return NULL;
+	return grant->holder;
+}
+
 bool sluice_want_lost(const struct sluice_want *want)
 {
 	return !list_empty(&want->resource->died) && !want->repair &&

@@ -213,6 +213,9 @@ static inline void sluice_request_pass(struct list_head *dirty)
 /* How a want's look at what stands in its way begins. */
 void sluice_want_rewind(struct sluice_want *want);
 
+/* Who stands in a want's way, if that is one, and is seen at once; or NULL. */
+struct sluice_holder *sluice_want_sole_blocker(const struct sluice_want *want);
+
 /**
  * sluice_want_blocker - who stands in a want's way
  * @want: queued, and rewound before the first look
