@@ -30,7 +30,8 @@ struct sluice_subscriber;
  * @publishers: by place, active or left. RCU to read; changed under @lock and
  *	@claims_lock
  * @subscribers: by place, active or evicted; likewise
- * @publisher_count: active
+ * @publisher_count: active; read without the lock, as are those up to
+ *	@last_subscriber
  * @subscriber_count: active
  * @left_count: publishers that left and are kept
  * @last_publisher: generation of the one that joined last

@@ -155,14 +155,14 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 	ep->state = SLUICE_ACTIVE;
 	if (ep->role == SLUICE_PUBLISHER) {
 		ep->had_peer = channel->subscriber_count;
-		channel->publisher_count++;
-		channel->last_publisher = ep->generation;
+		WRITE_ONCE(channel->publisher_count, channel->publisher_count + 1);
+		WRITE_ONCE(channel->last_publisher, ep->generation);
 		sluice_table_entry(ep)->room = sluice_publisher(ep)->room;
 		sluice_subscriber_place_taken(channel, index);
 	} else {
 		ep->had_peer = channel->publisher_count || channel->left_count;
-		channel->subscriber_count++;
-		channel->last_subscriber = ep->generation;
+		WRITE_ONCE(channel->subscriber_count, channel->subscriber_count + 1);
+		WRITE_ONCE(channel->last_subscriber, ep->generation);
 	}
 	sluice_table_write(ep);
 	sluice_table_set(channel, ep->role, index,

@@ -186,14 +186,16 @@ static void held_insert(struct sluice_grant *grant)
 	}
 	rb_link_node(&grant->held, parent, link);
 	rb_insert_color(&grant->held, &holder->held);
-	holder->held_count++;
+	WRITE_ONCE(holder->held_count, holder->held_count + 1);
 }
 
 static void held_remove(struct sluice_grant *grant)
 {
-	rb_erase(&grant->held, &grant->holder->held);
+	struct sluice_holder *holder = grant->holder;
+
+	rb_erase(&grant->held, &holder->held);
 	RB_CLEAR_NODE(&grant->held);
-	grant->holder->held_count--;
+	WRITE_ONCE(holder->held_count, holder->held_count - 1);
 }
 
 static void grant_hold(struct sluice_grant *grant)

@@ -48,7 +48,7 @@ struct sluice_user;
  * @dead: it has no more, and gets nothing
  * @request: the one it may have; its wants exist while @busy
  * @held: its grants by resource and start, see grant.c
- * @held_count: of them
+ * @held_count: of them; read without the lock
  * @notices: grants that others wait for, to be told
  * @notice_numbers: the last one given
  * @revoked: grants that were taken back, to be told

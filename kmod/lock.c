@@ -188,7 +188,7 @@ static void request_set_stranger(struct sluice_holder *holder)
 {
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 
-	holder->request.stranger = true;
+	WRITE_ONCE(holder->request.stranger, true);
 	sluice_domain_unlock(domain);
 }
 
@@ -197,7 +197,7 @@ static int request_clear_stranger(struct sluice_holder *holder, int ret)
 {
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 
-	holder->request.stranger = false;
+	WRITE_ONCE(holder->request.stranger, false);
 	if (holder->request.cancelled)
 		ret = -ECANCELED;
 	sluice_domain_unlock(domain);

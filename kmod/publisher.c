@@ -148,7 +148,7 @@ static void publisher_vacate(struct sluice_publisher *pub)
 	struct sluice_channel *channel = pub->ep.channel;
 
 	lockdep_assert_held(&channel->lock);
-	channel->left_count--;
+	WRITE_ONCE(channel->left_count, channel->left_count - 1);
 	channel->past_messages += READ_ONCE(pub->lane->head);
 	channel->past_payload += READ_ONCE(pub->lane->bytes);
 	sluice_table_vacate(&pub->ep);
@@ -189,8 +189,8 @@ void sluice_publisher_left(struct sluice_publisher *pub)
 	WRITE_ONCE(pub->ep.state, SLUICE_LEFT);
 	spin_unlock(&pub->room_lock);
 	wake_up_interruptible_all(&pub->room_wait);
-	channel->publisher_count--;
-	channel->left_count++;
+	WRITE_ONCE(channel->publisher_count, channel->publisher_count - 1);
+	WRITE_ONCE(channel->left_count, channel->left_count + 1);
 	for (i = 0; i < channel->config.subscribers; i++) {
 		sub = sluice_deref(channel, channel->subscribers[i]);
 		if (sub)

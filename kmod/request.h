@@ -106,7 +106,8 @@ enum sluice_request_state {
  * @error: why it failed
  * @index: of SLUICE_LOCK_ANY: what was granted
  * @since: it waits, monotonic nanoseconds
- * @stranger: it is granted, and waits for the kernel's own lock or a file server
+ * @stranger: it is granted, and waits for the kernel's own lock or a file server;
+ *	read without the lock
  * @cancelled: meanwhile it was cancelled
  * @mark: see deadlock.c: the last graph it was part of
  * @live: likewise: it can be granted some day
@@ -145,7 +146,8 @@ static inline bool sluice_request_any(const struct sluice_request *request)
 
 static inline bool sluice_request_waits(const struct sluice_request *request)
 {
-	return request->state == SLUICE_REQUEST_WAITING;
+	/* What was granted may be accepted meanwhile, with nothing locked. */
+	return READ_ONCE(request->state) == SLUICE_REQUEST_WAITING;
 }
 
 struct sluice_holder *sluice_request_holder(struct sluice_request *request);

@@ -718,7 +718,7 @@ void sluice_subscriber_left(struct sluice_subscriber *sub)
 		trace_sluice_evict(sub);
 		sluice_notify_endpoint(&sub->ep, SLUICE_NL_EVENT_EVICTED);
 	}
-	channel->subscriber_count--;
+	WRITE_ONCE(channel->subscriber_count, channel->subscriber_count - 1);
 	mutex_lock(&channel->claims_lock);
 	WRITE_ONCE(sub->ep.state, evicted ? SLUICE_EVICTED : SLUICE_FREE);
 	mutex_unlock(&channel->claims_lock);
