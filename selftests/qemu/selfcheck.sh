@@ -75,7 +75,7 @@ common_faults() {
 	faulty_run "$key" oops good oops good-again
 	expect "$key" oops '^ok [0-9]+ - good\.sh: two$'
 	expect "$key" oops '^not ok [0-9]+ - oops\.sh: the guest died without a verdict$'
-	expect "$key" oops '^# .*NULL pointer dereference'
+	expect "$key" oops '^# .*(NULL pointer dereference|Kernel mode fault at addr 0x0)'
 	faulty_run "$key" reset good reset
 	expect "$key" reset '^not ok [0-9]+ - reset\.sh: the guest died without a verdict$'
 	faulty_run "$key" pin pin
