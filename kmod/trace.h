@@ -108,6 +108,14 @@ TRACE_DEFINE_ENUM(SLUICE_RES_LOCKS);
 	__entry->index = (ep)->index;					\
 	sluice_trace_name(__entry->name, &(ep)->channel->object)
 
+#define SLUICE_TP_ENDPOINT_FORMAT					\
+	"channel=%llu name=%s %s=%u generation=%llu"
+
+#define SLUICE_TP_ENDPOINT_VALUES					\
+	__entry->channel, __entry->name,				\
+	sluice_show_role(__entry->role), __entry->index,		\
+	__entry->generation
+
 /* A place was taken. channel->lock. */
 TRACE_EVENT(sluice_join,
 	TP_PROTO(const struct sluice_endpoint *ep),
@@ -124,10 +132,8 @@ TRACE_EVENT(sluice_join,
 		__entry->pid = pid_nr(ep->pid);
 		memcpy(__entry->process, ep->comm, SLUICE_TRACE_COMM);
 	),
-	TP_printk("channel=%llu name=%s %s=%u generation=%llu pid=%d uid=%u process=%s",
-		  __entry->channel, __entry->name,
-		  sluice_show_role(__entry->role), __entry->index,
-		  __entry->generation, __entry->pid, __entry->uid,
+	TP_printk(SLUICE_TP_ENDPOINT_FORMAT " pid=%d uid=%u process=%s",
+		  SLUICE_TP_ENDPOINT_VALUES, __entry->pid, __entry->uid,
 		  __entry->process)
 );
 
@@ -147,10 +153,8 @@ TRACE_EVENT(sluice_leave,
 		__entry->pid = pid_nr(ep->pid);
 		__entry->stayed = ktime_get_ns() - ep->joined;
 	),
-	TP_printk("channel=%llu name=%s %s=%u generation=%llu pid=%d reason=%s stayed=%llu",
-		  __entry->channel, __entry->name,
-		  sluice_show_role(__entry->role), __entry->index,
-		  __entry->generation, __entry->pid,
+	TP_printk(SLUICE_TP_ENDPOINT_FORMAT " pid=%d reason=%s stayed=%llu",
+		  SLUICE_TP_ENDPOINT_VALUES, __entry->pid,
 		  sluice_show_reason(__entry->reason), __entry->stayed)
 );
 
@@ -166,10 +170,8 @@ TRACE_EVENT(sluice_sleep,
 		SLUICE_TP_ENDPOINT_ASSIGN(ep);
 		__entry->timeout = timeout;
 	),
-	TP_printk("channel=%llu name=%s %s=%u generation=%llu timeout=%lld",
-		  __entry->channel, __entry->name,
-		  sluice_show_role(__entry->role), __entry->index,
-		  __entry->generation, __entry->timeout)
+	TP_printk(SLUICE_TP_ENDPOINT_FORMAT " timeout=%lld",
+		  SLUICE_TP_ENDPOINT_VALUES, __entry->timeout)
 );
 
 /* And is awake again, with nanoseconds that passed, and 0 or an error. */
@@ -186,10 +188,8 @@ TRACE_EVENT(sluice_wake,
 		__entry->waited = waited;
 		__entry->error = error;
 	),
-	TP_printk("channel=%llu name=%s %s=%u generation=%llu waited=%llu error=%d",
-		  __entry->channel, __entry->name,
-		  sluice_show_role(__entry->role), __entry->index,
-		  __entry->generation, __entry->waited, __entry->error)
+	TP_printk(SLUICE_TP_ENDPOINT_FORMAT " waited=%llu error=%d",
+		  SLUICE_TP_ENDPOINT_VALUES, __entry->waited, __entry->error)
 );
 
 /* A publisher wakes subscribers; of a queue as many as @count. */
@@ -204,10 +204,8 @@ TRACE_EVENT(sluice_publish_wake,
 		SLUICE_TP_ENDPOINT_ASSIGN(ep);
 		__entry->count = count;
 	),
-	TP_printk("channel=%llu name=%s %s=%u generation=%llu count=%u",
-		  __entry->channel, __entry->name,
-		  sluice_show_role(__entry->role), __entry->index,
-		  __entry->generation, __entry->count)
+	TP_printk(SLUICE_TP_ENDPOINT_FORMAT " count=%u",
+		  SLUICE_TP_ENDPOINT_VALUES, __entry->count)
 );
 
 /* A subscriber wakes the publisher at place @publisher: there may be room. */
@@ -222,10 +220,8 @@ TRACE_EVENT(sluice_room_wake,
 		SLUICE_TP_ENDPOINT_ASSIGN(ep);
 		__entry->publisher = publisher;
 	),
-	TP_printk("channel=%llu name=%s %s=%u generation=%llu publisher=%u",
-		  __entry->channel, __entry->name,
-		  sluice_show_role(__entry->role), __entry->index,
-		  __entry->generation, __entry->publisher)
+	TP_printk(SLUICE_TP_ENDPOINT_FORMAT " publisher=%u",
+		  SLUICE_TP_ENDPOINT_VALUES, __entry->publisher)
 );
 
 /* A subscriber is detached, by the caller, who has no room. channel->lock. */
@@ -244,10 +240,8 @@ TRACE_EVENT(sluice_evict,
 		__entry->pid = pid_nr(sub->ep.pid);
 		memcpy(__entry->process, sub->ep.comm, SLUICE_TRACE_COMM);
 	),
-	TP_printk("channel=%llu name=%s %s=%u generation=%llu pid=%d process=%s lag=%llu",
-		  __entry->channel, __entry->name,
-		  sluice_show_role(__entry->role), __entry->index,
-		  __entry->generation, __entry->pid, __entry->process,
+	TP_printk(SLUICE_TP_ENDPOINT_FORMAT " pid=%d process=%s lag=%llu",
+		  SLUICE_TP_ENDPOINT_VALUES, __entry->pid, __entry->process,
 		  __entry->lag)
 );
 
