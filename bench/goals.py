@@ -51,10 +51,14 @@ def _roundtrips():
     figure = ("stream", "single", 1)
     yield Row("stream", "one-way stream of 64 B, against a raw ring",
               NATIVE, figure, 0.8, AT_LEAST, "ring")
+    yield Row("stream_slots", "the same, against a raw ring of slots, payload apart",
+              NATIVE, figure, None, AT_LEAST, "slots")
     yield Row("stream_iceoryx", "the same, against iceoryx",
               NATIVE, figure, None, AT_LEAST, "iceoryx")
     yield Row("stream_batched", "the same in batches of 32, against a raw ring",
               NATIVE, ("stream", "batched", 32), 1.0, AT_LEAST, "ring")
+    yield Row("stream_batched_slots", "the same, against a raw ring of slots, payload apart",
+              NATIVE, ("stream", "batched", 32), None, AT_LEAST, "slots")
 
 
 def _sleepers():

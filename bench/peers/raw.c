@@ -116,7 +116,8 @@ struct ring_end {
 	uint64_t own, shown, other;
 };
 
-static void *ring_open(const struct bench_shape *shape)
+/* @apart: bytes of a message that are not in its cell. */
+static void *ring_make(const struct bench_shape *shape, size_t apart)
 {
 	struct ring_end *end = calloc(1, sizeof(*end));
 	uint64_t cells = 16;
@@ -126,9 +127,14 @@ static void *ring_open(const struct bench_shape *shape)
 	end->mask = cells - 1;
 	end->batch = shape->batch;
 	end->cell = (shape->size + 63) / 64 * 64;
-	end->bytes = sizeof(*end->ring) + cells * end->cell;
+	end->bytes = sizeof(*end->ring) + cells * (end->cell + apart);
 	end->ring = bench_shared(end->bytes);
 	return end;
+}
+
+static void *ring_open(const struct bench_shape *shape)
+{
+	return ring_make(shape, 0);
 }
 
 static void *ring_cell(const struct ring_end *end)
@@ -215,3 +221,78 @@ static struct bench_link ring = {
 	.close = ring_close,
 };
 BENCH_LINK(ring);
+
+/* --- the same, with the payload apart from what tells of it ------------------------- */
+
+/*
+ * Sluice's layout, and nothing else of it: a slot, whose number the receiver looks
+ * at, says where the payload is. What this costs is not the cost of checks, fences
+ * and calls.
+ */
+struct slot {
+	_Alignas(64) uint64_t number;
+	uint64_t offset;
+	uint64_t length;
+};
+
+static struct slot *slots_slot(const struct ring_end *end)
+{
+	char *cells = end->ring->cells;
+
+	return (struct slot *)(cells + (end->mask + 1) * end->cell) +
+		(end->own & end->mask);
+}
+
+static void *slots_open(const struct bench_shape *shape)
+{
+	return ring_make(shape, sizeof(struct slot));
+}
+
+static void slots_push(void *link, void *room, size_t size)
+{
+	struct ring_end *end = link;
+	struct slot *slot = slots_slot(end);
+
+	slot->offset = (char *)room - end->ring->cells;
+	slot->length = size;
+	__atomic_store_n(&slot->number, ++end->own, __ATOMIC_RELEASE);
+}
+
+static const void *slots_receive(void *link, size_t size)
+{
+	struct ring_end *end = link;
+	const struct slot *slot = slots_slot(end);
+
+	while (__atomic_load_n(&slot->number, __ATOMIC_ACQUIRE) !=
+	       end->own + 1)
+		bench_relax();
+	bench_check(slot->length == size);
+	return end->ring->cells + slot->offset;
+}
+
+static void slots_release(void *link)
+{
+	struct ring_end *end = link;
+
+	if (++end->own - end->shown < end->batch)
+		return;
+	end->shown = end->own;
+	__atomic_store_n(&end->ring->tail, end->own, __ATOMIC_RELEASE);
+}
+
+static struct bench_link slots = {
+	.name = "slots",
+	.title = "raw shared-memory ring of slots, payload apart",
+	.can = LINK_BUSY | LINK_STREAM,
+	.size_max = 4096,
+	.open = slots_open,
+	.join_sender = join,
+	.join_receiver = join,
+	.room = ring_room,
+	.push = slots_push,
+	.flush = flush,
+	.receive = slots_receive,
+	.release = slots_release,
+	.close = ring_close,
+};
+BENCH_LINK(slots);
