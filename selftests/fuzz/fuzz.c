@@ -5,8 +5,9 @@
  *
  * Environment:
  *
- *	FUZZ_JOURNAL	a terminal that gets each program before it is run, so
- *			that it is known if it is the kernel's end
+ *	FUZZ_JOURNAL	a terminal, or a file of the host, that gets each program
+ *			before it is run, so that it is known if it is the
+ *			kernel's end
  *	FUZZ_TALLY	a file that several fuzzers share
  *	FUZZ_CALLS	after how many calls of all of them to end
  *	FUZZ_UNPACK	a directory to put what is in the repository
@@ -24,6 +25,7 @@
 #include "run.h"
 
 #define PAGE_SIZE	4096
+#define JOURNAL_MAX	(64 << 10)
 
 /* libFuzzer looks for what is in a section of this name. */
 __attribute__((section("__libfuzzer_extra_counters"), aligned(PAGE_SIZE)))
@@ -122,6 +124,21 @@ static void say(FILE *f, const char *what, const struct program *p)
 	fflush(f);
 }
 
+/* A file would grow for ever: there are its end, and what was before that. */
+static void journal_turn(void)
+{
+	const char *path = getenv("FUZZ_JOURNAL");
+	char before[256];
+
+	if (ftell(journal) < JOURNAL_MAX)
+		return;
+	snprintf(before, sizeof(before), "%s.before", path);
+	rename(path, before);
+	journal = freopen(path, "w", journal);
+	if (!journal)
+		die(path);
+}
+
 /* Whether the kernel complained since the last look. */
 static bool complaint(void)
 {
@@ -159,8 +176,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	program_from_bytes(&p, data, size);
 	if (!p.n)
 		return 0;
-	if (journal)
+	if (journal) {
+		journal_turn();
 		say(journal, "", &p);
+	}
 	fresh = run_program(&p);
 	if (fresh < 0)
 		finding("# this one hangs\n", &p);

@@ -26,17 +26,18 @@ die() {
 # by ourselves with every checker on; its key is the series it began with.
 canonical_key() {
 	case $1 in
-	6.1 | 6.1-rt | 6.1-arm64 | 6.12 | 7.2 | 7.2-gcov | 7.2-kcsan | uml) echo "$1" ;;
+	6.1 | 6.1-rt | 6.1-arm64 | 6.12 | 7.2 | 7.2-gcov | 7.2-kcsan | uml | uml-debug) echo "$1" ;;
 	debug) echo 7.2 ;;
 	debug-gcov | gcov) echo 7.2-gcov ;;
 	kcsan) echo 7.2-kcsan ;;
 	arm64) echo 6.1-arm64 ;;
 	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.1-arm64 alias arm64, 6.12,
-7.2 alias debug, 7.2-gcov, 7.2-kcsan alias kcsan, uml)" ;;
+7.2 alias debug, 7.2-gcov, 7.2-kcsan alias kcsan, uml, uml-debug)" ;;
 	esac
 }
 
-is_debug_key() { [[ $1 == 7.2* ]]; }
+# is_debug_key KEY - it has checkers, and is slow.
+is_debug_key() { [[ $1 == 7.2* || $1 == *-debug ]]; }
 
 # is_foreign_key KEY - its programs do not run here. CROSS is what begins the names
 # of the tools that make them.

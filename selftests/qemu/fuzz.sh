@@ -6,37 +6,50 @@
 #
 #	CALLS	how many; ten million
 #	MINUTES	or for how long
-#	KERNEL	debug, or another that has KCOV
+#	KERNEL	uml-debug, which runs user code at the machine's own speed; debug
 #
 # It leaves in build/fuzz/ what it found worth keeping: corpus/, libFuzzer's own,
 # which the next run goes on with; kept.txt, the same, in the format of
 # selftests/fuzz/corpus.txt, without what reaches no place of its own; and
 # report.txt. The first complaint of the kernel, or program that does not end,
 # ends the run, and fails it: "finding" has the program, and in any case it
-# is the last one in the console.
+# is one of the last in the journals, or in the console.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 RUN=$BUILD_DIR/fuzz
-CALLS=${CALLS:-} MINUTES=${MINUTES:-} KERNEL=${KERNEL:-debug}
+CALLS=${CALLS:-} MINUTES=${MINUTES:-} KERNEL=${KERNEL:-uml-debug}
+FUZZERS=4
 OPTIONS="-rss_limit_mb=0 -timeout=300 -max_len=1536 -len_control=0 -detect_leaks=0"
 
-# What the guest does where corpus/ is. What was kept is run once more, from the
-# shortest on, and what is first anywhere is written down. An object must be some
-# seconds old to be called leaked, and be found so by two scans.
+# guest_command JOURNAL - what the guest does where corpus/ is. Several fuzzers, as
+# most of a program's time is waiting, each with names of its own. What was kept is
+# run once more, from the shortest on, and what is first anywhere is written down.
+# An object must be some seconds old to be called leaked, and be found so by two
+# scans.
 guest_command() {
 	cat <<-END
 		kmemleak=/sys/kernel/debug/kmemleak
 		echo clear >\$kmemleak
-		export FUZZ_JOURNAL=/dev/ttyS0
-		FUZZ_TALLY=/dev/shm/tally FUZZ_CALLS=$CALLS FUZZ_UNPACK=corpus \\
-			/root/fuzzer $OPTIONS -max_total_time=$((MINUTES * 60)) corpus >finding 2>log
-		status=\$?
+		export FUZZ_JOURNAL=$1 FUZZ_TALLY=/dev/shm/tally FUZZ_CALLS=$CALLS FUZZ_UNPACK=corpus
+		fuzzers=
+		for i in \$(seq $FUZZERS); do
+			unshare -n sh -c 'ip link set lo up; exec "\$@"' sh \\
+				/root/fuzzer $OPTIONS -max_total_time=$((MINUTES * 60)) corpus \\
+				>>finding 2>log\$i &
+			fuzzers="\$fuzzers \$!"
+			[ $1 = /dev/ttyS0 ] || export FUZZ_JOURNAL=$1\$((i + 1))
+			unset FUZZ_UNPACK
+		done
+		status=0
+		for fuzzer in \$fuzzers; do
+			wait \$fuzzer || status=\$?
+		done
 		cp /dev/shm/tally tally
 		[ \$status = 0 ] || exit \$status
-		FUZZ_TALLY=/dev/shm/kept FUZZ_KEEP=kept.txt \\
-			/root/fuzzer $OPTIONS -runs=0 corpus >>finding 2>>log || exit
+		FUZZ_TALLY=/dev/shm/kept FUZZ_CALLS=0 FUZZ_KEEP=kept.txt \\
+			/root/fuzzer $OPTIONS -runs=0 corpus >>finding 2>>log1 || exit
 		sleep 6
 		echo scan >\$kmemleak
 		sleep 1
@@ -46,16 +59,37 @@ guest_command() {
 	END
 }
 
-# What is to come back is in /out.
-in_guest() {
-	guest_command >"$RUN/command"
-	tar -C "$RUN" -cf "$RUN/corpus.tar" corpus
+build_module() {
 	OBJECTS=$RUN/kmod-$KERNEL
-	MODULE=$(BUILD_DIR=$RUN "$QEMU_DIR/module.sh" "$KERNEL" KCOV_INSTRUMENT=y SLUICE_KUNIT=n) || return
+	MODULE=$(BUILD_DIR=$RUN "$QEMU_DIR/module.sh" "$KERNEL" KCOV_INSTRUMENT=y SLUICE_KUNIT=n "$@")
+}
+
+# in_guest COMMAND [OPTION]...
+in_guest() {
+	local command=$1
+	shift
 	"$QEMU_DIR/guest.sh" run --kernel "$KERNEL" --module "$MODULE" \
-		--timeout "${TIMEOUT:-36000}" --out "$RUN" --results "$RUN/guest.tap" \
-		--file "$RUN/fuzzer" --file "$RUN/corpus.tar" --file "$RUN/command" \
-		'cd /out && tar -xf /root/corpus.tar && sh /root/command'
+		--timeout "${TIMEOUT:-36000}" --results "$RUN/guest.tap" \
+		--file "$RUN/fuzzer" --file "$RUN/command" "$@" "$command"
+}
+
+# What is to come back is in /out.
+in_qemu() {
+	guest_command /dev/ttyS0 >"$RUN/command"
+	tar -C "$RUN" -cf "$RUN/corpus.tar" corpus
+	build_module || return
+	in_guest 'cd /out && tar -xf /root/corpus.tar && sh /root/command' \
+		--out "$RUN" --file "$RUN/corpus.tar"
+}
+
+# The guest works in our directory. Its modules call what is far away by an address
+# in a register, which does not show where: hence the smaller model, in a
+# guest that is small enough for it.
+in_uml() {
+	guest_command journal >"$RUN/command"
+	build_module "KCFLAGS=-Werror -mcmodel=small -fPIE -include linux/hidden.h" || return
+	in_guest "mkdir /host && mount -t hostfs -o '$RUN' none /host && cd /host && sh /root/command" \
+		--mem 1024
 }
 
 report() {
@@ -73,15 +107,19 @@ main() {
 	is_debug_key "$KERNEL" || die "there is no KCOV in $KERNEL"
 	CALLS=${CALLS:-0} MINUTES=${MINUTES:-0}
 	mkdir -p "$RUN/corpus"
-	rm -f "$RUN"/{finding,kept.txt,tally,log,report.txt}
+	rm -f "$RUN"/{finding,kept.txt,tally,log*,report.txt,journal*}
 	kselftest=$("$QEMU_DIR/kernel.sh" kselftest)
 	make -s -C "$TOP_DIR/selftests" "OUT=$RUN" "KSELFTEST=$kselftest" "$RUN/fuzz" "$RUN/fuzzer"
 	begin=$(date +%s)
-	in_guest || rc=$?
+	if is_uml_key "$KERNEL"; then
+		in_uml || rc=$?
+	else
+		in_qemu || rc=$?
+	fi
 	[[ ! -s $RUN/tally ]] || report $(($(date +%s) - begin))
 	((rc == 0)) && return
 	cat "$RUN/finding" >&2 2>/dev/null || true
-	die "the fuzzer did not come to its end: see finding, log and console in $RUN"
+	die "the fuzzer did not come to its end: see finding, logs, journals and console in $RUN"
 }
 
 main "$@"

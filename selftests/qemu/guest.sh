@@ -10,7 +10,7 @@
 #
 # Options:
 #	--kernel KEY	6.1 (default), 6.1-rt, 6.1-arm64, 6.12, 7.2 or debug,
-#			7.2-gcov, 7.2-kcsan, uml
+#			7.2-gcov, 7.2-kcsan, uml, uml-debug
 #	--file FILE	copy a file into the guest's working directory /root
 #	--out DIR	bring back what the command leaves in /out
 #	--disk FILE	attach as a read-only disk: /dev/disk (and /dev/vda)
@@ -73,10 +73,7 @@ test_seconds() {
 
 # slab_debug=F: besides checking, it takes away the allocator's arrays of cached
 # objects, in which kmemleak would find a pointer to what was just leaked.
-kernel_command_line() {
-	! is_debug_key "$KERNEL" || set -- slab_debug=F "$@"
-	machine_command_line "$@"
-}
+debug_parameters() { ! is_debug_key "$KERNEL" || echo slab_debug=F; }
 
 qemu_disks() {
 	[[ -z $DISK ]] || machine_disk disk "$(realpath "$DISK")" format=raw,readonly=on
@@ -90,14 +87,18 @@ qemu_disks() {
 qemu_command() {
 	local initrd=$1 console=$2
 	shift 2
+	# shellcheck disable=SC2046  # one or none
+	set -- $(debug_parameters) "$@"
 	if is_uml_key "$KERNEL"; then
+		# The second serial line is what a port of virtio is elsewhere: see guest.py.
 		machine_uml "$MEM"
-		printf '%s\n' "initrd=$initrd" panic=-1 oops=panic loglevel=8 "$@"
+		printf '%s\n' "initrd=$initrd" sluice.port=/dev/ttyS1 panic=-1 oops=panic \
+			hung_task_panic=1 loglevel=8 "$@"
 		return
 	fi
 	machine "$console" "$MEM"
 	printf '%s\n' -kernel "$KERNEL_DIR/vmlinuz" -initrd "$initrd" \
-		-append "$(kernel_command_line "$@")"
+		-append "$(machine_command_line "$@")"
 	qemu_disks
 }
 

@@ -17,7 +17,8 @@
 # cloud kernel of its backports, 7.2 (alias debug) is built here from the
 # newest linux-source with the checkers of config/debug.config, 7.2-gcov the
 # same for coverage, 7.2-kcsan with the detector of data races, uml is User Mode
-# Linux of the same source, which runs user code at the machine's own speed.
+# Linux of the same source, which runs user code at the machine's own speed, and
+# uml-debug the same with checkers.
 # 6.1-arm64 is Debian 12's cloud kernel for 64-bit ARM, with some programs for
 # that machine in userland.  Exact versions are looked up through Debian's
 # metapackages, once a week; without a network the last ones known are used.
@@ -183,21 +184,26 @@ source_fetch() {
 
 config_fragments() {
 	case $1 in
-	uml) echo "$QEMU_DIR/config/uml.config" ;;
+	uml*) echo "$QEMU_DIR/config/uml.config" ;;
 	*) echo "$QEMU_DIR/config/debug.config" ;;
 	esac
 	case $1 in
 	*-gcov | *-kcsan) echo "$QEMU_DIR/config/${1##*-}.config" ;;
+	uml-*) echo "$QEMU_DIR/config/$1.config" ;;
 	esac
 }
 
 # kbuild_args KEY - what make needs to be told for it, one word a line.
-kbuild_args() { [[ $1 != uml ]] || echo ARCH=um; }
+kbuild_args() {
+	! is_uml_key "$1" || echo ARCH=um
+	[[ $1 != uml-debug ]] ||
+		echo "CFLAGS_stacktrace.o=-include $QEMU_DIR/config/uml-debug.h"
+}
 
 # kernel_image KEY - what is built, and under which name it is kept.
 kernel_image() {
 	case $1 in
-	uml) echo vmlinux vmlinux linux ;;
+	uml*) echo vmlinux vmlinux linux ;;
 	*) echo bzImage arch/x86/boot/bzImage vmlinuz ;;
 	esac
 }
@@ -208,6 +214,7 @@ config_hash() {
 	mapfile -t fragments < <(config_fragments "$1")
 	{
 		cat "${fragments[@]}"
+		[[ ! -e $QEMU_DIR/config/$1.h ]] || cat "$QEMU_DIR/config/$1.h"
 		gcc --version | head -n 1
 	} | sha256sum | cut -c 1-12
 }
@@ -258,7 +265,7 @@ configure_kernel() {
 # Options come and go with the kernel's age: one that did not take is told, but
 # without these the debug kernel would pass what it is there to find, and two
 # programs in User Mode Linux would not run at the same time.
-ESSENTIAL='SMP|KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL|KCSAN|KCSAN_STRICT|KCSAN_WEAK_MEMORY'
+ESSENTIAL='SMP|KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL|KCOV|KCSAN|KCSAN_STRICT|KCSAN_WEAK_MEMORY'
 
 check_config() {
 	local config=$1 line rc=0
@@ -298,7 +305,7 @@ newest_dir() {
 
 kernel_dir() {
 	case $1 in
-	7.2* | uml) newest_dir "$1" ;;
+	7.2* | uml*) newest_dir "$1" ;;
 	*) prebuilt_dir "$1" ;;
 	esac
 }

@@ -38,12 +38,10 @@ machine_program() {
 	fi
 }
 
-# machine_uml MEGABYTES - its console is its standard output, and its second
-# serial line what a port of virtio is elsewhere: see guest.py.
+# machine_uml MEGABYTES - its console is its standard output.
 machine_uml() {
 	machine_program
-	printf '%s\n' "mem=$1M" ncpus=2 seccomp=on noreboot con=null con0=null,fd:1 \
-		sluice.port=/dev/ttyS1
+	printf '%s\n' "mem=$1M" ncpus=2 seccomp=on noreboot con=null con0=null,fd:1
 }
 
 # machine CONSOLE MEGABYTES - without a kernel and disks.  The older pc machine

@@ -71,7 +71,7 @@ main() {
 	fi
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
-	[[ $key != uml ]] || args+=(ARCH=um)
+	! is_uml_key "$key" || args+=(ARCH=um)
 	args+=("$@")	# the last one counts
 	with_lock "module${dest//\//-}" build "$kdir" "$dest" "${args[@]}"
 }

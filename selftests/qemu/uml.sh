@@ -14,6 +14,10 @@
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=selftests/qemu/machine.sh
+. "$QEMU_DIR/machine.sh"
+
+KERNEL=uml
 
 # What the kernel's log must not say.
 complaints() {
@@ -22,19 +26,19 @@ print(*klog.complaints(sys.stdin.read().splitlines()), sep="\n")'
 }
 
 main() {
-	local run=${1:?which directory?} kernel status
+	local run=${1:?which directory?} status
+	local -a machine
 	shift
-	kernel=$("$QEMU_DIR/kernel.sh" dir uml)
-	MODULE_COPY=$run/sluice.ko "$QEMU_DIR/module.sh" uml \
+	KERNEL_DIR=$("$QEMU_DIR/kernel.sh" dir "$KERNEL")
+	mapfile -t machine < <(machine_uml 2048)
+	MODULE_COPY=$run/sluice.ko "$QEMU_DIR/module.sh" "$KERNEL" \
 		${SLUICE_KUNIT:+SLUICE_KUNIT=y} >/dev/null
 	echo "$*" >"$run/parameters"
-	info "== uml: $(cat "$kernel/release")"
+	info "== $KERNEL: $(cat "$KERNEL_DIR/release")"
 	: >"$run/stderr"
-	timeout -k 5 "${TIMEOUT:-1800}" "$kernel/linux" mem=2G ncpus=2 seccomp=on \
-		root=/dev/root rootfstype=hostfs rootflags=/ ro \
-		init="$QEMU_DIR/guest/uml-init" UML_BUILD="$BUILD_DIR" \
-		UML_RUN="${run#"$BUILD_DIR"/}" \
-		con=null con0=fd:0,fd:1 </dev/null >"$run/console" 2>&1 &
+	timeout -k 5 "${TIMEOUT:-1800}" "${machine[@]}" root=/dev/root rootfstype=hostfs \
+		rootflags=/ ro init="$QEMU_DIR/guest/uml-init" UML_BUILD="$BUILD_DIR" \
+		UML_RUN="${run#"$BUILD_DIR"/}" </dev/null >"$run/console" 2>&1 &
 	# shellcheck disable=SC2064  # the number as it is now
 	trap "kill $! 2>/dev/null || true" EXIT
 	tail --pid=$! -s 0.5 -f "$run/stderr" >&2
