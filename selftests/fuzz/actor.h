@@ -63,6 +63,7 @@ struct thread {
 	unsigned int actor;
 	struct told *told;
 	struct arena arena[2];	/* of the argument, of what it points to */
+	int nth_fd;		/* where the kernel is told what shall fail */
 	int kcov_fd;
 	unsigned long *kcov;	/* NULL: nobody counts */
 	int steps_left;		/* of a child, before it ends; else -1 */
@@ -116,6 +117,11 @@ long run_file(struct thread *t, const struct step *s);
 long run_eventfd(struct thread *t, const struct step *s);
 long run_flock(struct thread *t, const struct step *s);
 long run_sleep(struct thread *t, const struct step *s);
+
+/* netlink.c */
+void netlink_learn(void);
+long run_netlink(struct thread *t, const struct step *s);
+long run_dump(struct thread *t, const struct step *s);
 
 /* ioctl.c */
 long run_ioctl(struct thread *t, const struct step *s);

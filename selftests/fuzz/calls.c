@@ -497,6 +497,8 @@ const struct call calls[] = {
 	OTHER("file", run_file, NOTHING, PLAIN, 1),
 	OTHER("eventfd", run_eventfd, NOTHING, PLAIN, 0),
 	OTHER("flock", run_flock, PLAIN, NOTHING, 1),
+	OTHER("netlink", run_netlink, NOTHING, NETLINK, 2),
+	OTHER("dump", run_dump, NETLINK, NOTHING, 7),
 	OTHER("sleep", run_sleep, NOTHING, NOTHING, 1),
 };
 

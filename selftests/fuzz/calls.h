@@ -22,9 +22,10 @@ enum kind {
 	DEVICE		= 1 << 9,
 	MAPPING		= 1 << 10,
 	IN_FLIGHT	= 1 << 11,	/* sent to another process */
+	NETLINK		= 1 << 12,
 	ENDPOINT	= PUBLISHER | SUBSCRIBER,
 	SLUICE		= CHANNEL | ENDPOINT | FEED | LOCKSPACE | HOLDER | BLOCK,
-	ANY		= SLUICE | SOCKET | PLAIN | DEVICE,
+	ANY		= SLUICE | SOCKET | PLAIN | DEVICE | NETLINK,
 };
 
 /* How a parameter becomes a value. Zero is always something sensible. */
@@ -41,7 +42,7 @@ enum type {
 
 /* Values that the kernel told, and others may need. */
 enum recent {
-	GENERATION, TOKEN, TAG, OWNER, ROOM, RECENTS,
+	GENERATION, TOKEN, TAG, OWNER, ROOM, NUMBER_OF, RECENTS,
 };
 
 enum picks {

@@ -143,7 +143,7 @@ static void journal_turn(void)
 static bool complaint(void)
 {
 	static const char *const words[] = {
-		"WARNING", "BUG:", "KASAN", "UBSAN", "INFO: ", "leak", "refcount_t",
+		"WARNING", "BUG:", "KASAN", "UBSAN", "INFO: ", "kmemleak", "refcount_t",
 	};
 	bool found = false;
 	char line[2048];
@@ -310,6 +310,8 @@ static void new_step(struct program *p, unsigned int at, struct step *s)
 		s->where |= below(12) << 4;
 	if (!below(40))
 		s->variant = below(8);
+	if (!below(20))
+		s->variant |= (1 + below(31)) << 3;
 	for (i = 0; i < call_params(step_call(s)); i++)
 		s->param[i] = some_parameter();
 	choose_descriptors(s, fd);
@@ -351,6 +353,8 @@ static void change_step(struct step *s)
 		break;
 	case 4:
 		s->variant = below(3) ? 0 : below(8);
+		if (below(2))
+			s->variant |= below(32) << 3;
 		break;
 	default:
 		if (n)

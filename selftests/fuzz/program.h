@@ -38,7 +38,8 @@
  * @fd: on which of the process's descriptors, or mappings
  * @out: where what it makes is kept
  * @where: the pointers: the argument's, and in the upper half what it points to
- * @variant: of the ioctl's number
+ * @variant: of the ioctl's number, in the lower three bits; in the others which
+ *	allocation or copy fails that the kernel makes for it, counted from 1
  * @param: what calls.c makes the argument from
  */
 struct step {
@@ -59,6 +60,11 @@ struct program {
 static inline unsigned int step_actor(const struct step *s)
 {
 	return (s->actor & ~STEP_ASYNC) % ACTORS;
+}
+
+static inline unsigned int step_failing(const struct step *s)
+{
+	return s->variant >> 3;
 }
 
 static inline unsigned int step_process(const struct step *s)

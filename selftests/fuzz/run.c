@@ -65,6 +65,8 @@ static int box[PROCESSES][2];
 static pid_t pids[PROCESSES];
 static struct process self;
 static struct thread threads[THREADS];
+/* Its threads have opened what they need; it is what it is to be. */
+static pthread_barrier_t opened, settled;
 
 static void futex_wait(__u32 *word, __u32 value, long ms)
 {
@@ -151,6 +153,49 @@ static unsigned long module_text(void)
 }
 
 /*
+ * What fails. A kernel that cannot inject anything has no such files.
+ */
+static void injection_set(const char *kind, const char *setting, const char *value)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", kind, setting);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
+		perror(path);
+	close(fd);
+}
+
+/* Without a word, and also what may wait for memory. */
+static void injection_set_up(void)
+{
+	static const char *const kinds[] = {
+		"failslab", "fail_page_alloc", "fail_usercopy", "fail_futex",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		injection_set(kinds[i], "verbose", "0");
+		if (i < 2)
+			injection_set(kinds[i], "ignore-gfp-wait", "N");
+	}
+	injection_set("fail_page_alloc", "min-order", "0");
+}
+
+/* The order to fail nothing more may itself be what fails. A child has none. */
+static void fail_nth(struct thread *t, unsigned int nth)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%u", nth);
+
+	if (t->nth_fd < 0 || t->steps_left >= 0)
+		return;
+	while (pwrite(t->nth_fd, text, n, 0) != n && !nth)
+		;
+}
+
+/*
  * Threads.
  */
 static void step_tell(struct thread *t, const struct step *s, long ret)
@@ -169,7 +214,11 @@ static void one_step(struct thread *t, const struct step *s)
 	long ret;
 
 	__atomic_add_fetch(&tally->made[call], 1, __ATOMIC_RELAXED);
+	if (step_failing(s))
+		fail_nth(t, step_failing(s));
 	ret = step_call(s)->run(t, s);
+	if (step_failing(s))
+		fail_nth(t, 0);
 	if (run_verbose)
 		step_tell(t, s, ret);
 	if (ret >= 0)
@@ -239,6 +288,19 @@ static void *thread_run(void *arg)
 	return NULL;
 }
 
+static void fail_open(struct thread *t)
+{
+	t->nth_fd = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
+	pthread_barrier_wait(&opened);
+}
+
+static void *thread_begin(void *arg)
+{
+	fail_open(arg);
+	pthread_barrier_wait(&settled);
+	return thread_run(arg);
+}
+
 static void *serve(void *arg)
 {
 	slow_serve(&self.slow);
@@ -298,13 +360,17 @@ static void process_run(unsigned int id, pid_t parent)
 		slow_add(&self.slow, &t->arena[1]);
 		kcov_open(t);
 	}
-	self.first_fd = dup(self.fd[0]);
-	close(self.first_fd);
+	pthread_barrier_init(&opened, NULL, THREADS);
+	pthread_barrier_init(&settled, NULL, THREADS);
 	pthread_create(&thread, NULL, serve, NULL);
 	for (i = 1; i < THREADS; i++)
-		pthread_create(&thread, NULL, thread_run, &threads[i]);
+		pthread_create(&thread, NULL, thread_begin, &threads[i]);
+	fail_open(&threads[0]);
+	self.first_fd = dup(self.fd[0]);
+	close(self.first_fd);
 	if (id == PROCESSES - 1)
 		give_up_rights();
+	pthread_barrier_wait(&settled);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
@@ -463,6 +529,8 @@ void run_start(struct tally *shared, __u8 *counters)
 	setrlimit(RLIMIT_CORE, &core);
 	tally = shared;
 	edges = counters;
+	injection_set_up();
+	netlink_learn();
 	text = module_text();
 	if (!text)
 		edges = NULL;
