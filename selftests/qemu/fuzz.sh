@@ -33,7 +33,7 @@ guest_command() {
 		kmemleak=/sys/kernel/debug/kmemleak
 		echo clear >\$kmemleak
 		export FUZZ_JOURNAL=$1 FUZZ_TALLY=/dev/shm/tally FUZZ_CALLS=$CALLS FUZZ_UNPACK=corpus
-		fuzzers=
+		fuzzers= begin=\$(date +%s)
 		for i in \$(seq $FUZZERS); do
 			unshare -n sh -c 'ip link set lo up; exec "\$@"' sh \\
 				/root/fuzzer $OPTIONS -max_total_time=$((MINUTES * 60)) corpus \\
@@ -46,6 +46,7 @@ guest_command() {
 		for fuzzer in \$fuzzers; do
 			wait \$fuzzer || status=\$?
 		done
+		echo \$((\$(date +%s) - begin)) >seconds
 		cp /dev/shm/tally tally
 		[ \$status = 0 ] || exit \$status
 		FUZZ_TALLY=/dev/shm/kept FUZZ_CALLS=0 FUZZ_KEEP=kept.txt \\
@@ -94,12 +95,12 @@ in_uml() {
 
 report() {
 	"$RUN/fuzz" -t "$RUN/tally" |
-		python3 "$QEMU_DIR/fuzz_report.py" "$MODULE" "$OBJECTS" "$1" |
+		python3 "$QEMU_DIR/fuzz_report.py" "$MODULE" "$OBJECTS" "$(cat "$RUN/seconds")" |
 		tee "$RUN/report.txt"
 }
 
 main() {
-	local begin rc=0 kselftest
+	local rc=0 kselftest
 	[[ -n $CALLS || -n $MINUTES ]] || CALLS=10000000
 	[[ ${CALLS:-1} =~ ^[1-9][0-9]*$ && ${MINUTES:-1} =~ ^[1-9][0-9]*$ ]] ||
 		die "CALLS and MINUTES are numbers"
@@ -107,16 +108,15 @@ main() {
 	is_debug_key "$KERNEL" || die "there is no KCOV in $KERNEL"
 	CALLS=${CALLS:-0} MINUTES=${MINUTES:-0}
 	mkdir -p "$RUN/corpus"
-	rm -f "$RUN"/{finding,kept.txt,tally,log*,report.txt,journal*}
+	rm -f "$RUN"/{finding,kept.txt,tally,seconds,log*,report.txt,journal*}
 	kselftest=$("$QEMU_DIR/kernel.sh" kselftest)
 	make -s -C "$TOP_DIR/selftests" "OUT=$RUN" "KSELFTEST=$kselftest" "$RUN/fuzz" "$RUN/fuzzer"
-	begin=$(date +%s)
 	if is_uml_key "$KERNEL"; then
 		in_uml || rc=$?
 	else
 		in_qemu || rc=$?
 	fi
-	[[ ! -s $RUN/tally ]] || report $(($(date +%s) - begin))
+	[[ ! -s $RUN/tally ]] || report
 	((rc == 0)) && return
 	cat "$RUN/finding" >&2 2>/dev/null || true
 	die "the fuzzer did not come to its end: see finding, logs, journals and console in $RUN"

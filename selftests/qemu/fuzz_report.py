@@ -94,7 +94,7 @@ def tell_coverage(module, objects, reached):
 
 
 def main():
-    module, objects, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    module, objects, seconds = sys.argv[1], sys.argv[2], max(float(sys.argv[3]), 1)
     calls, reached, programs = [], set(), 0
     for line in sys.stdin:
         name, *numbers = line.split()
