@@ -14,6 +14,7 @@
 #include "actor.h"
 
 #define GROUPS_MAX	8
+#define HEAD		((ssize_t)NLMSG_LENGTH(GENL_HDRLEN))
 
 struct request {
 	struct nlmsghdr head;
@@ -38,7 +39,7 @@ static void put(struct request *r, __u16 type, const void *value, size_t len)
 static void begin(struct request *r, __u16 type, __u16 flags, __u8 cmd)
 {
 	memset(r, 0, sizeof(*r));
-	r->head.nlmsg_len = NLMSG_LENGTH(GENL_HDRLEN);
+	r->head.nlmsg_len = HEAD;
 	r->head.nlmsg_type = type;
 	r->head.nlmsg_flags = NLM_F_REQUEST | flags;
 	r->genl.cmd = cmd;
@@ -105,8 +106,8 @@ void netlink_learn(void)
 	if (send(fd, &r, r.head.nlmsg_len, 0) < 0)
 		perror("fuzz: netlink");
 	n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-	if (n > NLMSG_LENGTH(GENL_HDRLEN))
-		attributes(buf + NLMSG_LENGTH(GENL_HDRLEN), buf + n, NULL, family_told);
+	if (n > HEAD)
+		attributes(buf + HEAD, buf + n, NULL, family_told);
 	close(fd);
 }
 
@@ -172,12 +173,11 @@ static long hear(struct thread *t, int fd, unsigned int times, size_t room)
 	while (times--) {
 		ssize_t n = recv(fd, buf, room, MSG_DONTWAIT);
 
-		if (n < NLMSG_LENGTH(GENL_HDRLEN))
+		if (n < HEAD)
 			break;
 		bytes += n;
 		if (head->nlmsg_len <= n)
-			attributes(buf + NLMSG_LENGTH(GENL_HDRLEN), buf + head->nlmsg_len,
-				   t, number_told);
+			attributes(buf + HEAD, buf + head->nlmsg_len, t, number_told);
 	}
 	return bytes;
 }
