@@ -63,10 +63,11 @@ time_scale() {
 	fi
 }
 
-# test_seconds SECONDS - what a test may take, that needs SECONDS on 6.1.
+# test_seconds SECONDS - what a test may take, that needs SECONDS on 6.1: more with
+# checkers, and in User Mode Linux if it is a script, all system calls.
 test_seconds() {
 	local slow=1
-	! is_debug_key "$KERNEL" || slow=4
+	! is_debug_key "$KERNEL" && ! is_uml_key "$KERNEL" || slow=4
 	awk -v seconds="$1" -v slow="$slow" -v scale="$(time_scale)" \
 		'BEGIN { printf "%d\n", seconds * slow / (scale < 1 ? scale : 1) }'
 }
