@@ -143,7 +143,7 @@ static void journal_turn(void)
 static bool complaint(void)
 {
 	static const char *const words[] = {
-		"WARNING", "BUG:", "KASAN", "UBSAN", "INFO: ", "kmemleak", "refcount_t",
+		"WARNING", "BUG:", "KASAN", "UBSAN", "INFO: ", "memory leak", "refcount_t",
 	};
 	bool found = false;
 	char line[2048];

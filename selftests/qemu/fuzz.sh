@@ -21,7 +21,7 @@ set -euo pipefail
 RUN=$BUILD_DIR/fuzz
 CALLS=${CALLS:-} MINUTES=${MINUTES:-} KERNEL=${KERNEL:-uml-debug}
 FUZZERS=4
-OPTIONS="-rss_limit_mb=0 -timeout=300 -max_len=1536 -len_control=0 -detect_leaks=0"
+OPTIONS="-rss_limit_mb=0 -timeout=300 -max_len=1536 -len_control=0 -detect_leaks=0 -reload=60 -report_slow_units=300"
 
 # guest_command JOURNAL - what the guest does where corpus/ is. Several fuzzers, as
 # most of a program's time is waiting, each with names of its own. What was kept is
