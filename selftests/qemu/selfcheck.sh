@@ -125,6 +125,11 @@ main() {
 	local key
 	mkdir -p "$WORK_DIR" "${TAP%/*}"
 	: >"$TAP"
+	if "$FAULTY/klog_test.py" >&2; then
+		result "" "whose data race it is"
+	else
+		result "not " "whose data race it is"
+	fi
 	for key in "$@"; do
 		key=$(canonical_key "$key")
 		info "== $key: does the harness see deliberate faults?"
