@@ -2,7 +2,10 @@
 /*
  * Every call again and again, with the first, second, third... allocation or
  * copy in it failing, until none fails any more: each time it says so, or does
- * without, and what there was before is there afterwards.
+ * without, and what there was before is there afterwards. Then at random: any
+ * number of steps of a call, and of its undoing; and processes of whose whole
+ * life each step may fail, which are killed somewhere in it, beside some that
+ * must not notice.
  *
  * Needs a kernel with fault injection; elsewhere it is skipped.
  *
@@ -10,6 +13,8 @@
  */
 #include "inject.h"
 #include "lock.h"
+#include "slab.h"
+#include "traffic.h"
 
 #include <sys/mman.h>
 
@@ -21,6 +26,7 @@ struct stage {
 	int h, h2;			/* holders */
 	int channel, publisher, subscriber;
 	int queue, pair[2];
+	int common;			/* a channel of others, too */
 	int file;
 	int fd;				/* of the last call that made one */
 	struct sluice_join joined;
@@ -336,6 +342,7 @@ FIXTURE(failslab) {
 FIXTURE_SETUP(failslab)
 {
 	struct sluice_config queue = { .pattern = SLUICE_QUEUE };
+	struct sluice_config common = { .policy = SLUICE_DROP_OLDEST };
 	struct stage *s = &self->s;
 	int fd;
 
@@ -351,6 +358,7 @@ FIXTURE_SETUP(failslab)
 	s->subscriber = must(join_role(s->channel, SLUICE_SUBSCRIBER));
 	s->queue = must(make_channel(NULL, &queue));
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->pair));
+	s->common = must(make_channel(NULL, &common));
 	s->file = must(open("/tmp/failslab", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
 	s->fd = -1;
 	must(take(s->h, whole(s->space, "held", SLUICE_EX)));
@@ -358,9 +366,10 @@ FIXTURE_SETUP(failslab)
 	close(fd);
 }
 
-FIXTURE_TEARDOWN(failslab)
+FIXTURE_TEARDOWN_PARENT(failslab)
 {
 	unlink("/tmp/failslab");
+	inject_chance(0);
 }
 
 /* ENOLCK is what the kernel's own locks say when there is no memory. */
@@ -412,6 +421,240 @@ TEST_F(failslab, each_step_of_each_call)
 			TH_LOG("%s: %d", calls[i].name, failed);
 		TH_LOG("%s: %d steps failed", calls[i].name, failed);
 	}
+}
+
+/*
+ * At random.
+ */
+#define ROUND	50	/* calls with the same chance */
+
+/* What was made is closed without luck, too: that cannot fail. */
+static int run_unlucky(struct stage *s, const struct call *c)
+{
+	int ret;
+
+	unlucky(true);
+	ret = c->run(s);
+	if (ret >= 0 && c->undo == undo_fd) {
+		undo_fd(s);
+		unlucky(false);
+		return ret;
+	}
+	unlucky(false);
+	if (ret >= 0)
+		c->undo(s);
+	return ret;
+}
+
+TEST_F(failslab, calls_at_random)
+{
+	static const unsigned int chances[] = { 1, 5, 20, 50 };
+	unsigned long rounds = scaled(200, 20), calls_made = 0, failed = 0, i;
+	struct shape before = shape_of(&self->s), after;
+	__u64 seed = seeded(30);
+
+	for (i = 0; i < rounds * ROUND; i++) {
+		const struct call *c = &calls[random_next(&seed) % ARRAY(calls)];
+		int ret;
+
+		if (i % ROUND == 0)
+			inject_chance(chances[i / ROUND % ARRAY(chances)]);
+		ret = run_unlucky(&self->s, c);
+		calls_made++;
+		failed += ret < 0;
+		ASSERT_TRUE(ret >= 0 || is_failure(ret))
+			TH_LOG("%s: %d, in call %lu", c->name, ret, i);
+		after = shape_of(&self->s);
+		ASSERT_EQ(0, memcmp(&before, &after, sizeof(before)))
+			TH_LOG("%s (%d) leaves something, in call %lu", c->name,
+			       ret, i);
+	}
+	figure(calls_made, "calls with steps that failed at random");
+	figure(failed, "of them that said so");
+	EXPECT_LT(calls_made / 20, failed);
+	EXPECT_GT(calls_made, failed);
+}
+
+#define UNLUCKY	4
+#define LENGTH	200
+
+/* What the unlucky ones have tried, and the others, who must not notice, done. */
+struct tally {
+	unsigned long tried, refused;
+	unsigned long locked, sent, received;
+};
+
+/* What one may hear besides, of a lockspace and a channel that others use. */
+static bool is_answer(int ret)
+{
+	static const int answers[] = {
+		-EAGAIN, -EDEADLK, -EBUSY, -EUSERS, -EEXIST, -ENOENT, -ESTALE,
+		-EPERM, -EINPROGRESS, -EDQUOT, -ENOSPC,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY(answers); i++)
+		if (ret == answers[i])
+			return true;
+	return is_failure(ret);
+}
+
+static void live_badly(struct stage s, struct tally *t, __u64 seed)
+{
+	int fds[8], ret, *fd;
+	const struct call *c;
+
+	memset(fds, -1, sizeof(fds));
+	s.h = must(make_holder(NULL));
+	s.h2 = must(make_holder(NULL));
+	s.channel = s.common;
+	s.publisher = must(join_full(s.channel, SLUICE_PUBLISHER, 0, 0, &s.joined));
+	s.subscriber = must(join_role(s.channel, SLUICE_SUBSCRIBER));
+	unlucky(true);
+	for (;;) {
+		c = &calls[random_next(&seed) % ARRAY(calls)];
+		s.fd = -1;
+		ret = c->run(&s);
+		__atomic_add_fetch(&t->tried, 1, __ATOMIC_RELAXED);
+		if (is_failure(ret))
+			__atomic_add_fetch(&t->refused, 1, __ATOMIC_RELAXED);
+		if (ret < 0 && !is_answer(ret)) {
+			unlucky(false);
+			fail("%s: %d", c->name, ret);
+		}
+		if (c->undo == undo_fd && ret >= 0) {
+			fd = &fds[random_next(&seed) % ARRAY(fds)];
+			close(*fd);
+			*fd = s.fd;
+		}
+		if (random_next(&seed) % 4 == 0)
+			unlock_all(s.h2);
+		if (random_next(&seed) % 4 == 0)
+			cancel(s.h2);
+	}
+}
+
+static pid_t start_unlucky(const struct stage *s, struct tally *t, __u64 seed)
+{
+	pid_t pid = child();
+
+	if (pid)
+		return pid;
+	must(unlucky_fd = open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC));
+	live_badly(*s, t, seed);
+	return 0;
+}
+
+static void lock_for_ever(const struct stage *s, struct tally *t)
+{
+	int h = must(make_holder(NULL));
+
+	for (;;) {
+		must(take(h, whole(s->space, "theirs", SLUICE_EX)));
+		must(unlock(h, whole(s->space, "theirs", SLUICE_UNLOCKED)));
+		store(&t->locked, t->locked + 1);
+	}
+}
+
+static void publish_for_ever(const struct stage *s, struct tally *t)
+{
+	unsigned char buf[LENGTH];
+	struct pub p;
+
+	pub_join(&p, s->common);
+	for (;;) {
+		fill(buf, LENGTH, p.head);
+		must(pub_send(&p, buf, LENGTH, 0, in_ms(4 * PATIENCE_MS)));
+		store(&t->sent, t->sent + 1);
+		sleep_us(500);
+	}
+}
+
+static void receive_for_ever(const struct stage *s, struct tally *t)
+{
+	struct msg m;
+	struct sub sub;
+
+	sub_join_full(&sub, s->common, SLUICE_JOIN_STAY, 0);
+	for (;;) {
+		check(sub_recv(&sub, &m, in_ms(4 * PATIENCE_MS)) > 0);
+		check(m.length == LENGTH && filled(m.data, LENGTH, m.position));
+		sub_release(&sub, &m);
+		store(&t->received, t->received + 1);
+	}
+}
+
+static bool others_go_on(struct tally *t)
+{
+	struct tally was = *t;
+
+	return until(load(&t->locked) > was.locked && load(&t->sent) > was.sent &&
+		     load(&t->received) > was.received);
+}
+
+/* But for the marks that the dead leave. */
+static bool is_back(const struct stage *s, const struct shape *before)
+{
+	struct shape now = shape_of(s);
+	struct sluice_stat common = stat_of(s->common);
+
+	now.resources = before->resources;
+	return !memcmp(before, &now, sizeof(now)) && !common.publishers &&
+		!common.subscribers;
+}
+
+TEST_F(failslab, lives_at_random)
+{
+	void (*const lives[])(const struct stage *s, struct tally *t) = {
+		lock_for_ever, publish_for_ever, receive_for_ever,
+	};
+	static struct slabs slabs_before, slabs_now;
+	struct stage *s = &self->s;
+	struct tally *t = shared(sizeof(*t));
+	unsigned long kills = scaled(600, 40), i;
+	struct shape before;
+	pid_t other[ARRAY(lives)], pid[UNLUCKY];
+	const struct slab *grown;
+	__u64 seed = seeded(31);
+	int k, n, status;
+
+	before = shape_of(s);
+	slabs_read(&slabs_before);
+	for (k = 0; k < ARRAY(lives); k++) {
+		other[k] = child();
+		if (!other[k])
+			lives[k](s, t);
+	}
+	ASSERT_TRUE(others_go_on(t));
+	for (k = 0; k < UNLUCKY; k++)
+		pid[k] = start_unlucky(s, t, random_next(&seed));
+	for (i = 0; i < kills; i++) {
+		inject_chance(1 + random_next(&seed) % 20);
+		sleep_us(random_next(&seed) % 50000);
+		k = random_next(&seed) % UNLUCKY;
+		must(kill(pid[k], SIGKILL));
+		ASSERT_EQ(-SIGKILL, reap_slowly(pid[k]))
+			TH_LOG("one found fault after %lu kills", i);
+		pid[k] = start_unlucky(s, t, random_next(&seed));
+		for (n = 0; n < ARRAY(lives); n++)
+			ASSERT_EQ(0, waitpid(other[n], &status, WNOHANG))
+				TH_LOG("number %d noticed, after %lu kills", n, i);
+	}
+	EXPECT_TRUE(others_go_on(t));
+	for (k = 0; k < UNLUCKY; k++)
+		kill_and_reap(pid[k]);
+	for (k = 0; k < ARRAY(lives); k++)
+		kill_and_reap(other[k]);
+	figure(kills, "processes killed in which any step failed at random");
+	figure(t->tried, "calls of theirs");
+	figure(t->refused, "of them that said so");
+	EXPECT_LT(kills, t->refused);
+	EXPECT_GT(t->tried, t->refused);
+	EXPECT_TRUE(until(is_back(s, &before)));
+	EXPECT_TRUE(until((slabs_read(&slabs_now),
+			   !(grown = slabs_grown(&slabs_before, &slabs_now,
+						 64 + kills / 10)))))
+		TH_LOG("more %s than before", grown ? grown->name : "");
 }
 
 TEST_HARNESS_MAIN

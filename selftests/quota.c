@@ -4,6 +4,9 @@
  * clear errors and are given back; memory is charged to the publisher's cgroup,
  * and who exceeds what his cgroup has is the one to suffer.
  */
+#define CGROUPS		"/tmp/sluice-quota-cgroups"
+
+#include "memcg.h"
 #include "parameters.h"
 #include "traffic.h"
 #include "users.h"
@@ -295,83 +298,22 @@ TEST_F(quota, of_a_channel)
 /*
  * Memory cgroups (v2).
  */
-#define CGROUPS	"/tmp/sluice-quota-cgroups"
-
 FIXTURE(memcg) {
 	bool mounted;
 };
 
-static bool cgroup_make(const char *name)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), CGROUPS "/%s", name);
-	return !mkdir(path, 0755) || errno == EEXIST;
-}
-
-static bool cgroups_mount(void)
-{
-	int fd;
-
-	mkdir(CGROUPS, 0755);
-	if (mount("none", CGROUPS, "cgroup2", 0, NULL))
-		return false;
-	fd = open(CGROUPS "/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "+memory", 7) != 7) {
-		umount(CGROUPS);
-		return false;
-	}
-	close(fd);
-	return cgroup_make("publisher") && cgroup_make("subscriber");
-}
-
 FIXTURE_SETUP(memcg)
 {
 	device();
-	self->mounted = !geteuid() && cgroups_mount();
+	self->mounted = memcg_mount("publisher", "subscriber");
 	if (!self->mounted)
 		SKIP(return, "no memory controller of cgroup v2 (errno %d)", errno);
 }
 
 FIXTURE_TEARDOWN_PARENT(memcg)
 {
-	if (!self->mounted)
-		return;
-	until(!rmdir(CGROUPS "/publisher"));
-	until(!rmdir(CGROUPS "/subscriber"));
-	umount(CGROUPS);
-	rmdir(CGROUPS);
-}
-
-static void enter_cgroup(const char *name)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), CGROUPS "/%s/cgroup.procs", name);
-	write_file(path, "0");
-}
-
-/* The value of @key in @file, of lines with a key and a value each. */
-static long long cgroup_value(const char *cgroup, const char *file,
-			      const char *key)
-{
-	char path[96], line[128];
-	long long value = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), CGROUPS "/%s/%s", cgroup, file);
-	f = fopen(path, "re");
-	check(f);
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, key, strlen(key)) && line[strlen(key)] == ' ')
-			value = atoll(line + strlen(key));
-	fclose(f);
-	return value;
-}
-
-static long long memory_stat(const char *cgroup, const char *key)
-{
-	return cgroup_value(cgroup, "memory.stat", key);
+	if (self->mounted)
+		memcg_unmount("publisher", "subscriber");
 }
 
 #define POOL	(4LL << 20)
@@ -386,22 +328,22 @@ TEST_F(memcg, publisher_pays)
 	pid_t pub, sub;
 
 	ASSERT_LE(0, ch);
-	ring = memory_stat("publisher", "vmalloc");
+	ring = memcg_stat("publisher", "vmalloc");
 	pub = child();
 	if (!pub) {
 		struct pub p;
 
-		enter_cgroup("publisher");
+		memcg_enter("publisher");
 		pub_join(&p, ch);
 		step_say(&joined);
 		step_hear(&go);
 		_exit(0);
 	}
 	step_hear(&joined);
-	shmem = memory_stat("publisher", "shmem");
+	shmem = memcg_stat("publisher", "shmem");
 	/* The counters are kept per CPU and summed up every two seconds. */
 	if (ring >= 0)
-		EXPECT_TRUE(until(memory_stat("publisher", "vmalloc") >=
+		EXPECT_TRUE(until(memcg_stat("publisher", "vmalloc") >=
 				  ring + (64 << 12)))
 			TH_LOG("the ring is the publisher's");
 	sub = child();
@@ -410,7 +352,7 @@ TEST_F(memcg, publisher_pays)
 		struct sub s;
 		long i;
 
-		enter_cgroup("subscriber");
+		memcg_enter("subscriber");
 		sub_join(&s, ch);
 		pool = sub_segment(&s, 0, 0);
 		for (i = 0; i < POOL; i += 4096)
@@ -420,16 +362,16 @@ TEST_F(memcg, publisher_pays)
 		_exit(0);
 	}
 	step_hear(&touched);
-	EXPECT_TRUE(until(memory_stat("publisher", "shmem") >= shmem + POOL))
+	EXPECT_TRUE(until(memcg_stat("publisher", "shmem") >= shmem + POOL))
 		TH_LOG("shmem %lld -> %lld", shmem,
-		       memory_stat("publisher", "shmem"));
-	EXPECT_GT(POOL / 2, memory_stat("subscriber", "shmem"))
+		       memcg_stat("publisher", "shmem"));
+	EXPECT_GT(POOL / 2, memcg_stat("subscriber", "shmem"))
 		TH_LOG("who only reads pays");
 	step_say(&go);
 	step_say(&go);
 	EXPECT_EQ(0, reap(pub));
 	EXPECT_EQ(0, reap(sub));
-	EXPECT_TRUE(until(memory_stat("publisher", "shmem") <= shmem))
+	EXPECT_TRUE(until(memcg_stat("publisher", "shmem") <= shmem))
 		TH_LOG("not given back");
 }
 
@@ -450,7 +392,7 @@ struct news {
 
 static void limit_publisher(const char *max)
 {
-	write_file(CGROUPS "/publisher/memory.max", max);
+	memcg_limit("publisher", max);
 }
 
 static void innocent_publisher(int ch, struct news *news)
@@ -458,7 +400,7 @@ static void innocent_publisher(int ch, struct news *news)
 	unsigned char buf[64];
 	struct pub p;
 
-	enter_cgroup("subscriber");
+	memcg_enter("subscriber");
 	pub_join(&p, ch);
 	while (!load(&news->stop)) {
 		fill(buf, sizeof(buf), p.head);
@@ -482,7 +424,7 @@ static void innocent_subscriber(int ch, struct step *ready, struct news *news)
 	struct msg m;
 	int ret;
 
-	enter_cgroup("subscriber");
+	memcg_enter("subscriber");
 	sub_join(&s, ch);
 	step_say(ready);
 	while ((ret = sub_recv(&s, &m, in_ms(6 * PATIENCE_MS))) > 0) {
@@ -521,7 +463,7 @@ static int fate_of(void (*victim)(int ch, struct news *news))
 	check(until(load(&news->received) > 100));
 	pid = child();
 	if (!pid) {
-		enter_cgroup("publisher");
+		memcg_enter("publisher");
 		victim(ch, news);
 	}
 	fate = reap_slowly(pid);
@@ -533,8 +475,7 @@ static int fate_of(void (*victim)(int ch, struct news *news))
 	check(!reap(pub));
 	check(!reap(sub));
 	close(ch);
-	check(until(read_number(CGROUPS "/publisher/memory.current", -1) <
-		    ALLOWED / 2));
+	check(until(memcg_current("publisher") < ALLOWED / 2));
 	return fate;
 }
 
@@ -556,8 +497,8 @@ static void publish_much(int ch, struct news *news)
 TEST_F(memcg, killed_while_publishing)
 {
 	EXPECT_EQ(-SIGKILL, fate_of(publish_much));
-	EXPECT_EQ(1, cgroup_value("publisher", "memory.events", "oom_kill"));
-	EXPECT_EQ(0, cgroup_value("subscriber", "memory.events", "oom_kill"));
+	EXPECT_EQ(1, memcg_value("publisher", "memory.events", "oom_kill"));
+	EXPECT_EQ(0, memcg_value("subscriber", "memory.events", "oom_kill"));
 }
 
 static void grow_much(int ch, struct news *news)
@@ -576,7 +517,7 @@ static void grow_much(int ch, struct news *news)
 TEST_F(memcg, killed_in_what_it_grew_by)
 {
 	EXPECT_EQ(-SIGKILL, fate_of(grow_much));
-	EXPECT_EQ(1, cgroup_value("publisher", "memory.events", "oom_kill"));
+	EXPECT_EQ(1, memcg_value("publisher", "memory.events", "oom_kill"));
 }
 
 /*
@@ -605,14 +546,14 @@ static void join_and_die(int ch, struct news *news)
 TEST_F(memcg, killed_while_joining)
 {
 	EXPECT_EQ(-SIGKILL, fate_of(join_and_die));
-	EXPECT_EQ(1, cgroup_value("publisher", "memory.events", "oom_kill"));
+	EXPECT_EQ(1, memcg_value("publisher", "memory.events", "oom_kill"));
 }
 
 /* Whom the kernel must not kill is told. */
 static void join_and_live(int ch, struct news *news)
 {
 	(void)news;
-	write_file("/proc/self/oom_score_adj", "-1000");
+	memcg_be_spared();
 	check(join_much() == -ENOMEM);
 	check(join_much() == -ENOMEM);
 	check(until(join_role(ch, SLUICE_PUBLISHER) >= 0));
@@ -622,7 +563,7 @@ static void join_and_live(int ch, struct news *news)
 TEST_F(memcg, told_while_joining)
 {
 	EXPECT_EQ(0, fate_of(join_and_live));
-	EXPECT_EQ(0, cgroup_value("publisher", "memory.events", "oom_kill"));
+	EXPECT_EQ(0, memcg_value("publisher", "memory.events", "oom_kill"));
 }
 
 /*
@@ -653,7 +594,7 @@ static void have_nothing(int ch, struct news *news)
 {
 	int pub = must(join_role(ch, SLUICE_PUBLISHER)), i;
 
-	write_file("/proc/self/oom_score_adj", "-1000");
+	memcg_be_spared();
 	ask_for_everything(ch, pub, news);
 	for (i = 0; i < 3; i++)
 		must(news->told[i]);
@@ -683,7 +624,7 @@ TEST_F(memcg, told_without_any)
 	ASSERT_LE(0, ch);
 	pid = child();
 	if (!pid) {
-		enter_cgroup("publisher");
+		memcg_enter("publisher");
 		have_nothing(ch, news);
 	}
 	ASSERT_TRUE(until(load_acquire(&news->step) == 1));
@@ -721,7 +662,7 @@ TEST_F(memcg, holes_do_not_stop_the_reader)
 	int fate = fate_of(publish_holes);
 
 	EXPECT_TRUE(!fate || fate == -SIGKILL) TH_LOG("%d", fate);
-	EXPECT_EQ(0, cgroup_value("subscriber", "memory.events", "oom_kill"));
+	EXPECT_EQ(0, memcg_value("subscriber", "memory.events", "oom_kill"));
 }
 
 TEST_HARNESS_MAIN

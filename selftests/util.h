@@ -379,8 +379,12 @@ static inline int reap_slowly(pid_t pid)
 
 static inline void kill_and_reap(pid_t pid)
 {
+	int fate;
+
 	must(kill(pid, SIGKILL));
-	check(reap(pid) == -SIGKILL);
+	fate = reap(pid);
+	if (fate != -SIGKILL)
+		fail("%d: %d, not killed", pid, fate);
 }
 
 /* Whether @pid sleeps in the kernel, as /proc says. */
