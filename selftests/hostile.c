@@ -274,12 +274,20 @@ static void call_anything(int fd, const struct prey *prey, __u64 *seed)
 		close(ret);
 }
 
+/*
+ * Nothing is next to it: what CLAIM writes there may be more than it has room for,
+ * and behind it would be what the test's own processes share.
+ */
 static void *map_own(int fd, __u64 offset, __u64 size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+	const size_t gap = 1 << 20;
+	char *p = mmap(NULL, size + 2 * gap, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	check(p != MAP_FAILED);
-	return p;
+	check(mmap(p + gap, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		   fd, offset) != MAP_FAILED);
+	return p + gap;
 }
 
 static void hostile_publisher(int ch, __u64 seed, unsigned long *acts)
