@@ -9,11 +9,11 @@
 #	KERNEL	uml-debug, which runs user code at the machine's own speed; debug
 #
 # It leaves in build/fuzz/ what it found worth keeping: corpus/, libFuzzer's own,
-# which the next run goes on with; kept.txt, the same, in the format of
-# selftests/fuzz/corpus.txt, without what reaches no place of its own; and
-# report.txt. The first complaint of the kernel, or program that does not end,
-# ends the run, and fails it: "finding" has the program, and in any case it
-# is one of the last in the journals, or in the console.
+# which the next run goes on with; kept.txt, what of it reaches places that
+# selftests/fuzz/corpus.txt does not, in the same format; and report.txt. The first
+# complaint of the kernel, or program that does not end, ends the run, and fails it:
+# "finding" has the program, and in any case it is one of the last in the journals,
+# or in the console.
 set -euo pipefail
 # shellcheck source=selftests/qemu/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -25,7 +25,8 @@ OPTIONS="-rss_limit_mb=0 -timeout=300 -max_len=1536 -len_control=0 -detect_leaks
 
 # guest_command JOURNAL - what the guest does where corpus/ is. Several fuzzers, as
 # most of a program's time is waiting, each with names of its own. What was kept is
-# run once more, from the shortest on, and what is first anywhere is written down.
+# run once more, after what is in the repository, from the shortest on, and what is
+# first anywhere is written down.
 # An object must be some seconds old to be called leaked, and be found so by two
 # scans.
 guest_command() {
@@ -49,8 +50,10 @@ guest_command() {
 		echo \$((\$(date +%s) - begin)) >seconds
 		cp /dev/shm/tally tally
 		[ \$status = 0 ] || exit \$status
-		FUZZ_TALLY=/dev/shm/kept FUZZ_CALLS=0 FUZZ_KEEP=kept.txt \\
-			/root/fuzzer $OPTIONS -runs=0 corpus >>finding 2>>log1 || exit
+		export FUZZ_TALLY=/dev/shm/kept FUZZ_CALLS=0
+		mkdir /tmp/known
+		FUZZ_UNPACK=/tmp/known /root/fuzzer $OPTIONS -runs=0 /tmp/known >>finding 2>>log1 || exit
+		FUZZ_KEEP=kept.txt /root/fuzzer $OPTIONS -runs=0 corpus >>finding 2>>log1 || exit
 		sleep 6
 		echo scan >\$kmemleak
 		sleep 1
