@@ -50,6 +50,11 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
 #define sluice_unset
 #endif
 
+/* The oldest of 6.1 lack it. */
+#ifndef __counted_by
+#define __counted_by(member)
+#endif
+
 #ifndef fd_file
 #define fd_file(fd)	((fd).file)
 #endif

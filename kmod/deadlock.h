@@ -7,6 +7,7 @@
 #include <linux/uidgid.h>
 #include <linux/sched.h>
 
+#include "compat.h"
 #include "resource.h"
 
 struct pid;
