@@ -40,6 +40,20 @@ FIXTURE_VARIANT(hostile) {
 FIXTURE_VARIANT_ADD(hostile, broadcast) { SLUICE_BROADCAST, SLUICE_DROP_OLDEST };
 FIXTURE_VARIANT_ADD(hostile, queue) { SLUICE_QUEUE, SLUICE_BLOCK };
 
+/*
+ * Alone between two pages: answers to the calls of a hostile one may run over the
+ * end of what it maps, and what it has done is counted next to that.
+ */
+static void *shared_alone(void)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *p = shared(3 * page);
+
+	must(mprotect(p, page, PROT_NONE));
+	must(mprotect(p + 2 * page, page, PROT_NONE));
+	return p + page;
+}
+
 FIXTURE_SETUP(hostile)
 {
 	struct sluice_config cfg = {
@@ -50,7 +64,7 @@ FIXTURE_SETUP(hostile)
 	self->ch = make_channel(NULL, &cfg);
 	ASSERT_LE(0, self->ch);
 	self->progress = shared(sizeof(*self->progress));
-	self->acts = shared(2 * sizeof(*self->acts));
+	self->acts = shared_alone();
 }
 
 FIXTURE_TEARDOWN(hostile)
