@@ -127,6 +127,13 @@ static inline int sub_map_lane(struct sub *s, __u32 i, __u64 generation)
 	return -errno;
 }
 
+static inline void sub_wake_publisher(struct sub *s, __u32 lane)
+{
+	full_fence();						/* F4 */
+	if (load(&table_at(&s->table, SLUICE_PUBLISHER, lane)->armed))
+		must(wake(s->fd, lane, 0));
+}
+
 static inline void sub_begin(struct sub *s, __u32 i,
 			     const struct sluice_member *m)
 {
@@ -138,6 +145,7 @@ static inline void sub_begin(struct sub *s, __u32 i,
 	in->head = sub_first(s, i, in);
 	store(&s->lanes[i].head, in->head);
 	store_release(&s->lanes[i].generation, m->generation);	/* R4 */
+	sub_wake_publisher(s, i);
 }
 
 static inline void sub_end(struct sub *s, __u32 i)
@@ -425,13 +433,6 @@ static inline int sub_recv(struct sub *s, struct msg *m, __s64 deadline)
 			return ret;
 	}
 	return ret;
-}
-
-static inline void sub_wake_publisher(struct sub *s, __u32 lane)
-{
-	full_fence();						/* F4 */
-	if (load(&table_at(&s->table, SLUICE_PUBLISHER, lane)->armed))
-		must(wake(s->fd, lane, 0));
 }
 
 /* Broadcast: unpins. Queue: acknowledges, with @tag_flags rejects. */

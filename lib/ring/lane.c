@@ -126,6 +126,8 @@ static void lane_add(struct sl_reader *reader, struct sl_lane *lane)
 	sl_store_relaxed(&shown->head, lane->position);
 	sl_store_release(&shown->generation,
 			 lane->who.generation);			/* R4, with A2 */
+	/* Its publisher may have waited for just that. */
+	lane->dirty = true;
 }
 
 int sl_lane_begin(struct sl_reader *reader, uint32_t index,

@@ -130,35 +130,6 @@ static int place_update(struct sl_reader *reader, uint32_t index)
 	return sl_lane_begin(reader, index, &now);
 }
 
-static int places_update(struct sl_reader *reader, uint64_t seq)
-{
-	int err;
-
-	reader->seq = seq;
-	reader->again = false;
-	reader->trouble = 0;
-	self_update(reader);
-	if (reader->evicted)
-		return 0;
-	for (uint32_t i = 0; i < reader->members->places[SLUICE_PUBLISHER];
-	     i++) {
-		err = place_update(reader, i);
-		if (err)
-			reader->trouble = err;
-	}
-	return reader->trouble;
-}
-
-int sl_reader_update(struct sl_reader *reader)
-{
-	uint64_t seq = sl_load_acquire(&sl_members_head(reader->members)->seq);
-
-	if (sl_likely(seq == reader->seq && !reader->trouble &&
-		      !reader->again))
-		return 0;
-	return places_update(reader, seq);
-}
-
 static struct sluice_member *publisher_of(const struct sl_reader *reader,
 					  uint32_t index)
 {
@@ -197,6 +168,36 @@ void sl_reader_flush(struct sl_reader *reader)
 		return;
 	sl_full_fence();				/* F4, with F7 */
 	wake_shown(reader);
+}
+
+static int places_update(struct sl_reader *reader, uint64_t seq)
+{
+	int err;
+
+	reader->seq = seq;
+	reader->again = false;
+	reader->trouble = 0;
+	self_update(reader);
+	if (reader->evicted)
+		return 0;
+	for (uint32_t i = 0; i < reader->members->places[SLUICE_PUBLISHER];
+	     i++) {
+		err = place_update(reader, i);
+		if (err)
+			reader->trouble = err;
+	}
+	sl_reader_flush(reader);
+	return reader->trouble;
+}
+
+int sl_reader_update(struct sl_reader *reader)
+{
+	uint64_t seq = sl_load_acquire(&sl_members_head(reader->members)->seq);
+
+	if (sl_likely(seq == reader->seq && !reader->trouble &&
+		      !reader->again))
+		return 0;
+	return places_update(reader, seq);
 }
 
 static void cursor_show(struct sl_reader *reader)

@@ -499,6 +499,33 @@ START_TEST(not_begun_holds)
 }
 END_TEST
 
+/* It may be the only one that is waited for, and have nothing to release. */
+START_TEST(begun_with_nothing_to_read)
+{
+	struct sluice_config config = { .slots = 2 };
+	struct fake_subscriber *late;
+	struct sluice_loan loan;
+	uint64_t room;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	fake->fail_attach = -ENOMEM;
+	late = fake_subscribe(fake, 0, 0);
+	fake->fail_attach = late->no_attach = 0;
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 -EAGAIN);
+	ck_assert_int_eq(take(late), -EAGAIN);
+	ck_assert_int_eq(fake->room_wakes, 1);
+	ck_assert_int_eq(fake_wait_room(pub, room), 0);
+	ck_assert_int_eq(put(pub, 2), 0);
+	ck_assert_int_eq(take(late), 2);
+	teardown();
+}
+END_TEST
+
 /* A cursor that cannot be mapped may hold anything. */
 START_TEST(cursor_cannot_be_attached)
 {
@@ -691,6 +718,7 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, grows_before_it_blocks);
 	tcase_add_test(tc, growth_fails);
 	tcase_add_test(tc, not_begun_holds);
+	tcase_add_test(tc, begun_with_nothing_to_read);
 	tcase_add_test(tc, cursor_cannot_be_attached);
 	tcase_add_test(tc, entry_in_motion);
 	tcase_add_test(tc, join_between_look_and_fence);
