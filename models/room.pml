@@ -11,6 +11,9 @@
  * the subscribers' pins: in ARM, in WAKE, and whenever else it likes, as in a
  * CLAIM or when a feed settles (KERNEL=1), without a fence, under claims_lock.
  *
+ * JOINS=1: subscribers join when they like, and begin behind what was published by
+ * then. Until they begin they hold back everything.
+ *
  * Shown: the publisher does not sleep for ever while there is room (an invalid
  * end state otherwise).
  */
@@ -28,6 +31,9 @@
 #endif
 #ifndef KERNEL
 #define KERNEL	0
+#endif
+#ifndef JOINS
+#define JOINS	0
 #endif
 
 /* The labels of doc/memory-model.md; 0 takes one away. */
@@ -71,6 +77,9 @@
 #ifndef LEAVE_WAKES
 #define LEAVE_WAKES 1	/* a change of the table counts room up and wakes */
 #endif
+#ifndef BEGIN_WAKES
+#define BEGIN_WAKES 1	/* JOINS: who begins checks, with nothing to release */
+#endif
 #ifndef FLUSH
 #define FLUSH	1	/* the check that was put off is made before sleeping */
 #endif
@@ -104,6 +113,7 @@ bool queued;		/* the publisher is in pub->room_wait */
 bool asleep;		/* WAIT */
 bool ready;		/* epoll */
 byte table_seq;
+bool joined[SUBSCRIBERS];
 bool gone[SUBSCRIBERS];
 byte reaped[SUBSCRIBERS];
 byte published;
@@ -190,6 +200,25 @@ inline check_armed(t)
 	x = 0
 }
 
+/* code: kmod/endpoint.c endpoint_enter_table() */
+inline join_and_begin(t)
+{
+	atomic {
+		joined[t] = true;
+		table_seq++;
+		store(t, TABLE, table_seq, 1)
+	}
+	full_fence(t, 1);
+	sluice_publisher_wake_room(t);
+	n = published;
+	/* code: lib/ring/lane.c lane_add() */
+	STEP(store(t, HEAD(t), n, R2));
+	if
+	:: BEGIN_WAKES -> check_armed(t)
+	:: else
+	fi
+}
+
 /*
  * It may check at once, or put it off until it has nothing to do; then it
  * sleeps, which is until there is another message.
@@ -200,6 +229,10 @@ proctype subscriber(byte me)
 	byte at, x, n;
 	bool dirty;
 
+	if
+	:: JOINS -> join_and_begin(me)
+	:: else
+	fi;
 	do
 	:: n < MESSAGES ->
 		if
@@ -274,7 +307,9 @@ inline try_loan()
 		seen = x;
 		x = 0;
 		do
-		:: x < SUBSCRIBERS -> ignored[x] = gone[x]; x++
+		:: x < SUBSCRIBERS ->
+			ignored[x] = gone[x] || !joined[x];
+			x++
 		:: else -> break
 		od
 	:: else
@@ -409,6 +444,10 @@ proctype publisher()
 	bool ignored[SUBSCRIBERS];
 	bool have, killed;
 
+	for (x : 0 .. SUBSCRIBERS - 1) {
+		ignored[x] = JOINS
+	}
+	x = 0;
 	do
 	:: n < MESSAGES ->
 		try_loan();
@@ -447,6 +486,7 @@ init {
 		/* The kernel's room and the page's begin at 1; 0 is as good. */
 		queued = POLL;
 		for (i : 0 .. SUBSCRIBERS - 1) {
+			joined[i] = !JOINS;
 			run subscriber(i)
 		}
 		if
