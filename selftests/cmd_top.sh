@@ -220,6 +220,8 @@ ok "options say what is shown at first"
 end
 begin 80 6
 for i in 1 2 3 4 5 6 7 8; do sluice sub --create "many$i" >/dev/null 2>&1 & done
+# One that came later would move those below it.
+until_true eval '[ "$(sluice ls | grep -c many)" = 8 ]'
 shows '^channels' && keys s c h Enter && shows '^many1 ' && keys End && shows '^slow ' && misses '^many1 ' && keys Home && shows '^many1 ' && misses '^slow '
 ok "more rows than there is room for"
 end
