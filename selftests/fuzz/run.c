@@ -427,7 +427,7 @@ static bool settle(unsigned int actor)
 		passed = now_ms() - begin;
 		if (passed > HANG_MS)
 			return false;
-		if (passed > KILL_MS && !killed) {
+		if (passed > run_patience_ms + KILL_MS && !killed) {
 			killed = true;
 			kill(pids[id], SIGKILL);
 		} else if (passed > run_patience_ms && o->tid) {
