@@ -33,7 +33,7 @@
 
 #define KCOV_WORDS	(64 << 10)
 
-/* When somebody does not come back: milliseconds without a step. */
+/* When somebody does not come back: milliseconds without a step; KILL_MS after patience. */
 #define LOOK_MS		5
 #define KILL_MS		3000
 #define HANG_MS		90000
