@@ -42,6 +42,7 @@ int sl_lane_map(int fd, const struct sluice_lane_layout *layout, bool write,
 		struct sl_lane_view *view)
 {
 	uint32_t slots = layout->slots;
+	int err;
 
 	if (!slots || slots & (slots - 1) ||
 	    layout->slots_offset < sizeof(struct sluice_lane) ||
@@ -50,16 +51,22 @@ int sl_lane_map(int fd, const struct sluice_lane_layout *layout, bool write,
 		  layout->slot_size))
 		return -EPROTO;
 	memset(view, 0, sizeof(*view));
-	view->slots_offset = layout->slots_offset;
+	err = sl_area_map(fd, layout->offset, layout->size, write,
+			  &view->ring);
+	if (err)
+		return err;
+	view->slot = (char *)view->ring.base + layout->slots_offset;
 	view->slot_size = layout->slot_size;
 	view->slots = slots;
-	return sl_area_map(fd, layout->offset, layout->size, write,
-			   &view->ring);
+	return 0;
 }
 
 int sl_cursor_map(int fd, const struct sluice_cursor_layout *layout, bool write,
 		  struct sl_cursor_view *view)
 {
+	char *base;
+	int err;
+
 	if (!layout->lanes || !layout->pins ||
 	    layout->lanes_offset < sizeof(struct sluice_cursor) ||
 	    layout->pins_offset < sizeof(struct sluice_cursor) ||
@@ -69,12 +76,16 @@ int sl_cursor_map(int fd, const struct sluice_cursor_layout *layout, bool write,
 		  sizeof(__u64)))
 		return -EPROTO;
 	memset(view, 0, sizeof(*view));
-	view->lanes_offset = layout->lanes_offset;
+	err = sl_area_map(fd, layout->offset, layout->size, write,
+			  &view->area);
+	if (err)
+		return err;
+	base = view->area.base;
+	view->lane = (void *)(base + layout->lanes_offset);
+	view->pin = (void *)(base + layout->pins_offset);
 	view->lanes = layout->lanes;
-	view->pins_offset = layout->pins_offset;
 	view->pins = layout->pins;
-	return sl_area_map(fd, layout->offset, layout->size, write,
-			   &view->area);
+	return 0;
 }
 
 int sl_members_map(int fd, const struct sluice_members_layout *layout,

@@ -99,8 +99,7 @@ static bool lane_start(struct sl_reader *reader, struct sl_lane *lane)
 	if (lane->who.generation > reader->generation)
 		return true;
 	/* JOIN left it here; the publisher says it, so it may be anything. */
-	published = sl_load_relaxed(
-		&sl_cursor_lane(&reader->cursor, lane->index)->head);
+	published = sl_load_relaxed(&lane->cursor->head);
 	tail = sl_load_acquire(&head->tail);
 	if (published >= POSITION_END)
 		return false;
@@ -115,16 +114,13 @@ static bool lane_start(struct sl_reader *reader, struct sl_lane *lane)
 
 static void lane_add(struct sl_reader *reader, struct sl_lane *lane)
 {
-	struct sluice_cursor_lane *shown =
-		sl_cursor_lane(&reader->cursor, lane->index);
-
 	reader->places[lane->index].lane = lane;
 	reader->active[reader->actives++] = lane;
 	if (reader->config.pattern == SLUICE_QUEUE)
 		return;
 	lane->shown = lane->position;
-	sl_store_relaxed(&shown->head, lane->position);
-	sl_store_release(&shown->generation,
+	sl_store_relaxed(&lane->cursor->head, lane->position);
+	sl_store_release(&lane->cursor->generation,
 			 lane->who.generation);			/* R4, with A2 */
 	/* Its publisher may have waited for just that. */
 	lane->dirty = true;
@@ -144,6 +140,8 @@ int sl_lane_begin(struct sl_reader *reader, uint32_t index,
 	lane->sender[1] = who->gid;
 	lane->armed = &sl_member(reader->members, SLUICE_PUBLISHER,
 				 index)->armed;
+	lane->cursor = sl_cursor_lane(&reader->cursor, index);
+	lane->pin = SLUICE_PIN(index, 0);
 	lane->left = who->state != SLUICE_ACTIVE;
 	err = reader->ops->attach(reader->context, index, who->generation,
 				  &lane->view);
@@ -209,14 +207,11 @@ static void lane_retire(struct sl_reader *reader, struct sl_lane *lane)
 
 static void lane_detach(struct sl_reader *reader, struct sl_lane *lane)
 {
-	struct sluice_cursor_lane *shown =
-		sl_cursor_lane(&reader->cursor, lane->index);
-
 	if (lane->detached)
 		return;
 	lane->detached = true;
-	if (sl_load_relaxed(&shown->generation) == lane->who.generation)
-		sl_store_release(&shown->generation, 0);
+	if (sl_load_relaxed(&lane->cursor->generation) == lane->who.generation)
+		sl_store_release(&lane->cursor->generation, 0);
 	reader->ops->detach(reader->context, lane->index,
 			    lane->who.generation);
 }

@@ -200,7 +200,7 @@ int sl_reader_update(struct sl_reader *reader)
 	return places_update(reader, seq);
 }
 
-static void cursor_show(struct sl_reader *reader)
+static inline void cursor_show(struct sl_reader *reader)
 {
 	struct sluice_cursor *head = sl_cursor_head(&reader->cursor);
 
@@ -210,8 +210,8 @@ static void cursor_show(struct sl_reader *reader)
 	sl_store_relaxed(&head->bytes, reader->bytes);
 }
 
-static inline void received(struct sl_reader *reader,
-			    const struct sluice_message *messages, size_t n)
+static void received(struct sl_reader *reader,
+		     const struct sluice_message *messages, size_t n)
 {
 	reader->stats.received += n;
 	for (size_t i = 0; i < n; i++)
@@ -285,7 +285,6 @@ static inline void held_free(struct sl_reader *reader, struct sl_held *entry,
 	struct sl_lane *lane = entry->lane;
 
 	entry->lane = NULL;
-	entry->serial = 0;
 	reader->helds--;
 	if (reader->config.pattern == SLUICE_BROADCAST) {
 		entry->next = reader->held_free;
@@ -300,13 +299,15 @@ static inline struct sl_held *held_find(const struct sl_reader *reader,
 					const struct sluice_message *message)
 {
 	uint64_t index = message->priv[HELD_ENTRY];
+	struct sl_held *entry;
 
-	if (sl_unlikely(index >= reader->cursor.pins ||
-			!message->priv[HELD_SERIAL] ||
-			reader->held[index].serial !=
-			message->priv[HELD_SERIAL]))
+	if (sl_unlikely(index >= reader->cursor.pins))
 		return NULL;
-	return &reader->held[index];
+	entry = &reader->held[index];
+	if (sl_unlikely(!entry->lane ||
+			entry->serial != message->priv[HELD_SERIAL]))
+		return NULL;
+	return entry;
 }
 
 struct sl_held *sl_reader_find(const struct sl_reader *reader,
@@ -350,16 +351,17 @@ static enum took lane_hold(struct sl_reader *reader, struct sl_lane *lane,
 	return TOOK_ONE;
 }
 
-static inline void lane_show(struct sl_reader *reader, struct sl_lane *lane)
+static inline void lane_advance(struct sl_lane *lane)
 {
-	struct sluice_cursor_lane *shown =
-		sl_cursor_lane(&reader->cursor, lane->index);
-
-	if (lane->ended || lane->shown == lane->position)
-		return;
 	lane->shown = lane->position;
 	lane->dirty = true;
-	sl_store_release(&shown->head, lane->position);		/* R2, with A2 */
+	sl_store_release(&lane->cursor->head, lane->position);	/* R2, with A2 */
+}
+
+static void lane_show(struct sl_lane *lane)
+{
+	if (!lane->ended && lane->shown != lane->position)
+		lane_advance(lane);
 }
 
 /*
@@ -404,7 +406,7 @@ static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
 		sl_lane_end(reader, lane);
 		return TOOK_GONE;
 	}
-	lane_show(reader, lane);
+	lane_show(lane);
 	return look == SL_LOOK_BUSY ? TOOK_BUSY : TOOK_NONE;
 }
 
@@ -524,7 +526,7 @@ static inline void show(struct sl_reader *reader,
 		struct sl_lane *lane = lane_of(reader, &messages[i]);
 
 		if (lane)
-			lane_show(reader, lane);
+			lane_show(lane);
 		flush |= messages[i].priv[HELD_ENTRY] == NOT_HELD;
 	}
 	if (flush)
@@ -552,7 +554,7 @@ static ssize_t broadcast_receive(struct sl_reader *reader,
 			break;
 	}
 	for (uint32_t i = 0; i < reader->actives; i++)
-		lane_show(reader, reader->active[i]);
+		lane_show(reader->active[i]);
 	return 0;
 }
 
@@ -595,11 +597,14 @@ static inline void lane_expect(struct sl_lane *lane, const void *data)
  * The usual case: one publisher, who waits for this subscriber, and has
  * nothing but ordinary messages. Zero says only that the long way is to be gone.
  */
-static inline size_t sole_take(struct sl_reader *reader, struct sl_lane *lane,
-			       struct sluice_message *messages, size_t count)
+static sl_specialized size_t sole_take(struct sl_reader *reader,
+				       struct sl_lane *lane,
+				       struct sluice_message *messages,
+				       size_t count)
 {
 	uint64_t position = lane->position, serial = reader->serial;
 	uint32_t index = reader->held_free;
+	uint64_t bytes = 0;
 	size_t n;
 
 	__builtin_prefetch((const void *)lane->expected);
@@ -610,8 +615,8 @@ static inline size_t sole_take(struct sl_reader *reader, struct sl_lane *lane,
 		const void *data;
 
 		if (!sl_slot_has(slot, position) ||
-		    sl_load_relaxed(&slot->flags) ||
-		    sl_load_relaxed(&slot->fds))
+		    (sl_load_relaxed(&slot->flags) |
+		     sl_load_relaxed(&slot->fds)))
 			break;
 		length = sl_load_relaxed(&slot->length);
 		data = sl_slot_bytes(&lane->view,
@@ -620,8 +625,8 @@ static inline size_t sole_take(struct sl_reader *reader, struct sl_lane *lane,
 		if (!data || !length)
 			break;
 		/* Release: the pin's former message was read before, too. */
-		sl_store_release(sl_pin(&reader->cursor, index),
-				 SLUICE_PIN(lane->index, position));
+		sl_store_release(sl_pin(&reader->cursor, index), lane->pin |
+				 (position & SLUICE_PIN_POSITION));
 		entry->lane = lane;
 		entry->serial = ++serial;
 		entry->nfds = 0;
@@ -629,9 +634,10 @@ static inline size_t sole_take(struct sl_reader *reader, struct sl_lane *lane,
 			     sl_load_relaxed(&slot->type), 0, data, index,
 			     serial);
 		index = entry->next;
+		bytes += length;
 		lane_expect(lane, data);
 	}
-	if (!n)
+	if (sl_unlikely(!n))
 		return 0;
 	messages[0].lost = lane->lost;
 	lane->lost = 0;
@@ -640,6 +646,8 @@ static inline size_t sole_take(struct sl_reader *reader, struct sl_lane *lane,
 	reader->helds += n;
 	reader->serial = serial;
 	reader->held_free = index;
+	reader->bytes += bytes;
+	reader->stats.received += n;
 	return n;
 }
 
@@ -708,22 +716,40 @@ static sl_cold ssize_t receive_any(struct sl_reader *reader,
 	return n;
 }
 
+static sl_specialized ssize_t sole_receive(struct sl_reader *reader,
+					   struct sl_lane *lane,
+					   struct sluice_message *messages,
+					   size_t count)
+{
+	size_t n = sole_take(reader, lane, messages, count);
+
+	if (sl_unlikely(!n))
+		return sole_idle(lane) ? -EAGAIN :
+			receive_any(reader, messages, count);
+	lane_advance(lane);
+	cursor_show(reader);
+	return n;
+}
+
+static sl_apart ssize_t sole_receive_many(struct sl_reader *reader,
+					  struct sl_lane *lane,
+					  struct sluice_message *messages,
+					  size_t count)
+{
+	return sole_receive(reader, lane, messages, count);
+}
+
 ssize_t sl_reader_receive(struct sl_reader *reader,
 			  struct sluice_message *messages, size_t count)
 {
 	struct sl_lane *lane = reader->sole;
-	size_t n;
 
 	if (sl_unlikely(!lane || sl_load_acquire(
 			&sl_members_head(reader->members)->seq) != reader->seq))
 		return receive_any(reader, messages, count);
-	n = sole_take(reader, lane, messages, count);
-	if (sl_unlikely(!n))
-		return sole_idle(lane) ? -EAGAIN :
-			receive_any(reader, messages, count);
-	lane_show(reader, lane);
-	received(reader, messages, n);
-	return n;
+	if (count != 1)
+		return sole_receive_many(reader, lane, messages, count);
+	return sole_receive(reader, lane, messages, 1);
 }
 
 /* It is no message, or one of which nothing is held. */
@@ -749,7 +775,6 @@ static inline int let_go(struct sl_reader *reader,
 			 queue ? entry->tag | reject : 0);	/* R3, with A3 */
 	held_free(reader, entry, index);
 	message->data = NULL;
-	message->priv[HELD_SERIAL] = 0;
 	return 0;
 }
 
@@ -791,9 +816,10 @@ static sl_cold int let_all_go(struct sl_reader *reader,
 }
 
 /* Let those go that are of the sole lane: how many, up to the first other. */
-static inline size_t sole_release(struct sl_reader *reader,
-				  struct sl_lane *lane,
-				  struct sluice_message *messages, size_t count)
+static sl_specialized size_t sole_let_go(struct sl_reader *reader,
+					 struct sl_lane *lane,
+					 struct sluice_message *messages,
+					 size_t count)
 {
 	uint32_t next = reader->held_free;
 	size_t n;
@@ -804,13 +830,11 @@ static inline size_t sole_release(struct sl_reader *reader,
 		if (sl_unlikely(!entry || entry->lane != lane))
 			break;
 		entry->lane = NULL;
-		entry->serial = 0;
 		entry->next = next;
 		next = messages[n].priv[HELD_ENTRY];
 		sl_store_release(sl_pin(&reader->cursor, next),
 				 0);				/* R3, with A3 */
 		messages[n].data = NULL;
-		messages[n].priv[HELD_SERIAL] = 0;
 	}
 	reader->held_free = next;
 	reader->helds -= n;
@@ -818,15 +842,13 @@ static inline size_t sole_release(struct sl_reader *reader,
 	return n;
 }
 
-int sl_reader_release(struct sl_reader *reader,
-		      struct sluice_message *messages, size_t count)
+static sl_specialized int sole_release(struct sl_reader *reader,
+				       struct sl_lane *lane,
+				       struct sluice_message *messages,
+				       size_t count)
 {
-	struct sl_lane *lane = reader->sole;
-	size_t n;
+	size_t n = sole_let_go(reader, lane, messages, count);
 
-	if (sl_unlikely(!lane))
-		return let_all_go(reader, messages, count, 0);
-	n = sole_release(reader, lane, messages, count);
 	lane->dirty = false;
 	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->held,
 			 reader->helds);
@@ -836,6 +858,26 @@ int sl_reader_release(struct sl_reader *reader,
 	if (sl_likely(n == count))
 		return 0;
 	return let_all_go(reader, messages + n, count - n, 0);
+}
+
+static sl_apart int sole_release_many(struct sl_reader *reader,
+				      struct sl_lane *lane,
+				      struct sluice_message *messages,
+				      size_t count)
+{
+	return sole_release(reader, lane, messages, count);
+}
+
+int sl_reader_release(struct sl_reader *reader,
+		      struct sluice_message *messages, size_t count)
+{
+	struct sl_lane *lane = reader->sole;
+
+	if (sl_unlikely(!lane))
+		return let_all_go(reader, messages, count, 0);
+	if (count != 1)
+		return sole_release_many(reader, lane, messages, count);
+	return sole_release(reader, lane, messages, 1);
 }
 
 int sl_reader_reject(struct sl_reader *reader, struct sluice_message *message)

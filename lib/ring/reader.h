@@ -43,6 +43,8 @@ struct sl_reader_ops {
  * @who: its identity
  * @sender: what messages say of it, in two words
  * @armed: of its entry in the member table
+ * @cursor: where it is shown how far it is read
+ * @pin: what holds position 0 of it
  * @last: address of the last message's bytes
  * @expected: a guess at the next one's
  * @position: next to be received
@@ -62,6 +64,8 @@ struct sl_lane {
 	struct sl_who who;
 	uint64_t sender[2];
 	const __u32 *armed;
+	struct sluice_cursor_lane *cursor;
+	uint64_t pin;
 	uintptr_t last;
 	uintptr_t expected;
 	uint64_t position;
@@ -79,7 +83,7 @@ struct sl_lane {
 /**
  * struct sl_held - a message that the application has
  * @lane: where it is, NULL while the entry is free
- * @serial: of this use of the entry
+ * @serial: of the last use of the entry
  * @token: of its first descriptor
  * @tag: queue: acknowledges it
  * @nfds: how many descriptors

@@ -25,7 +25,7 @@ struct sl_area {
 /**
  * struct sl_lane_view - a publisher's memory
  * @ring: header and slots
- * @slots_offset: of the first slot in @ring
+ * @slot: the first slot in @ring
  * @slot_size: bytes from one slot to the next
  * @slots: how many, a power of two
  * @segments: how many of @segment are there
@@ -33,7 +33,7 @@ struct sl_area {
  */
 struct sl_lane_view {
 	struct sl_area ring;
-	uint32_t slots_offset;
+	char *slot;
 	uint32_t slot_size;
 	uint32_t slots;
 	uint32_t segments;
@@ -43,16 +43,16 @@ struct sl_lane_view {
 /**
  * struct sl_cursor_view - a subscriber's memory
  * @area: header, lanes and pins
- * @lanes_offset: of the first struct sluice_cursor_lane
+ * @lane: the first
+ * @pin: the first
  * @lanes: how many
- * @pins_offset: of the first pin
  * @pins: how many
  */
 struct sl_cursor_view {
 	struct sl_area area;
-	uint32_t lanes_offset;
+	struct sluice_cursor_lane *lane;
+	__u64 *pin;
 	uint32_t lanes;
-	uint32_t pins_offset;
 	uint32_t pins;
 };
 
@@ -80,8 +80,7 @@ static inline struct sluice_slot *sl_slot(const struct sl_lane_view *view,
 {
 	size_t index = position & (view->slots - 1);
 
-	return (void *)((char *)view->ring.base + view->slots_offset +
-			index * view->slot_size);
+	return (void *)(view->slot + index * view->slot_size);
 }
 
 static inline struct sluice_cursor *
@@ -93,14 +92,12 @@ sl_cursor_head(const struct sl_cursor_view *view)
 static inline struct sluice_cursor_lane *
 sl_cursor_lane(const struct sl_cursor_view *view, uint32_t index)
 {
-	return (struct sluice_cursor_lane *)
-		((char *)view->area.base + view->lanes_offset) + index;
+	return &view->lane[index];
 }
 
 static inline __u64 *sl_pin(const struct sl_cursor_view *view, uint32_t index)
 {
-	return (void *)((char *)view->area.base + view->pins_offset +
-			index * sizeof(__u64));
+	return &view->pin[index];
 }
 
 static inline struct sluice_members *

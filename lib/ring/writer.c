@@ -231,36 +231,15 @@ static void trim(struct sl_writer *writer, struct sl_lent *lent,
 	}
 }
 
-/* What is not only bytes as many as were lent. */
-static sl_cold int publish_more(struct sl_writer *writer, struct sl_lent *lent,
-			const struct sluice_loan *loan,
-			struct sl_record *record, struct sluice_slot *slot)
-{
-	uint64_t token = 0;
-	int err;
-
-	if (loan->nfds) {
-		err = writer->ops->fds_attach(writer->context, loan->fds,
-					      loan->nfds, &token);
-		if (err)
-			return err;
-	}
-	if (loan->length != lent->length)
-		trim(writer, lent, loan->length);
-	record->token = token;
-	sl_store_relaxed(&slot->token, token);
-	return 0;
-}
-
 /* Where the bytes are: in the slot for others, in the record for later. */
 static inline void block_show(const struct sl_pool *pool, uint32_t block,
-			      struct sl_record *record,
+			      uint32_t fds, struct sl_record *record,
 			      struct sluice_slot *slot)
 {
 	const struct sl_block *bytes = &pool->blocks[block];
 
 	if (sl_likely(block != SL_POOL_NONE)) {
-		record->granules = record->fds ? 0 : bytes->count;
+		record->granules = fds ? 0 : bytes->count;
 		sl_store_relaxed(&slot->segment, bytes->segment);
 		sl_store_relaxed(&slot->offset,
 				 (uint64_t)bytes->start * SL_GRANULE);
@@ -271,34 +250,65 @@ static inline void block_show(const struct sl_pool *pool, uint32_t block,
 	}
 }
 
-static inline int publish_one(struct sl_writer *writer,
-			      struct sluice_loan *loan)
+/* @token: of its first descriptor, if it has some. */
+static sl_specialized void slot_fill(struct sl_writer *writer,
+				     struct sl_lent *lent,
+				     struct sluice_loan *loan, uint64_t token)
 {
-	struct sluice_slot *slot = sl_slot(&writer->lane, writer->head);
+	uint64_t position = writer->head, length = loan->length;
+	struct sluice_slot *slot = sl_slot(&writer->lane, position);
 	struct sl_record *record =
-		&writer->records[writer->head & (writer->lane.slots - 1)];
-	struct sl_lent *lent = lent_of(writer, loan);
+		&writer->records[position & (writer->lane.slots - 1)];
+	uint32_t fds = loan->nfds;
+
+	record->block = lent->block;
+	record->fds = fds;
+	record->pinned = false;
+	if (fds) {
+		record->token = token;
+		sl_store_relaxed(&slot->token, token);
+	}
+	block_show(&writer->pool, lent->block, fds, record, slot);
+	sl_store_relaxed(&slot->length, length);
+	sl_store_relaxed(&slot->type, loan->type);
+	sl_store_relaxed(&slot->fds, fds);
+	sl_store_release(&slot->seq, SLUICE_SEQ(position));	/* R1 */
+	writer->head = position + 1;
+	writer->bytes += length;
+	lent_end(writer, lent, loan);
+}
+
+/* What is not only bytes as many as were lent. */
+static sl_cold int publish_other(struct sl_writer *writer, struct sl_lent *lent,
+				 struct sluice_loan *loan)
+{
+	uint64_t token = 0;
 	int err;
 
-	if (sl_unlikely(!lent || loan->length > lent->length ||
-			loan->nfds > SLUICE_FDS_MAX))
+	if (loan->length > lent->length || loan->nfds > SLUICE_FDS_MAX)
 		return -EINVAL;
-	if (sl_unlikely(loan->nfds || loan->length != lent->length)) {
-		err = publish_more(writer, lent, loan, record, slot);
+	if (loan->nfds) {
+		err = writer->ops->fds_attach(writer->context, loan->fds,
+					      loan->nfds, &token);
 		if (err)
 			return err;
 	}
-	record->block = lent->block;
-	record->fds = loan->nfds;
-	record->pinned = false;
-	block_show(&writer->pool, lent->block, record, slot);
-	sl_store_relaxed(&slot->length, loan->length);
-	sl_store_relaxed(&slot->type, loan->type);
-	sl_store_relaxed(&slot->fds, loan->nfds);
-	sl_store_release(&slot->seq, SLUICE_SEQ(writer->head));	/* R1 */
-	writer->head++;
-	writer->bytes += loan->length;
-	lent_end(writer, lent, loan);
+	if (loan->length != lent->length)
+		trim(writer, lent, loan->length);
+	slot_fill(writer, lent, loan, token);
+	return 0;
+}
+
+static sl_specialized int publish_one(struct sl_writer *writer,
+				      struct sluice_loan *loan)
+{
+	struct sl_lent *lent = lent_of(writer, loan);
+
+	if (sl_unlikely(!lent))
+		return -EINVAL;
+	if (sl_unlikely(loan->nfds || loan->length != lent->length))
+		return publish_other(writer, lent, loan);
+	slot_fill(writer, lent, loan, 0);
 	return 0;
 }
 
@@ -308,8 +318,9 @@ static sl_cold void publish_wake(struct sl_writer *writer, size_t count)
 	writer->ops->wake(writer->context, count);
 }
 
-ssize_t sl_writer_publish(struct sl_writer *writer, struct sluice_loan *loans,
-			  size_t count)
+static sl_specialized ssize_t publish_all(struct sl_writer *writer,
+					  struct sluice_loan *loans,
+					  size_t count)
 {
 	size_t done;
 	int err = 0;
@@ -328,6 +339,20 @@ ssize_t sl_writer_publish(struct sl_writer *writer, struct sluice_loan *loans,
 			&sl_members_head(writer->members)->armed)))
 		publish_wake(writer, done);
 	return done;
+}
+
+static sl_apart ssize_t publish_many(struct sl_writer *writer,
+				     struct sluice_loan *loans, size_t count)
+{
+	return publish_all(writer, loans, count);
+}
+
+ssize_t sl_writer_publish(struct sl_writer *writer, struct sluice_loan *loans,
+			  size_t count)
+{
+	if (count != 1)
+		return publish_many(writer, loans, count);
+	return publish_all(writer, loans, 1);
 }
 
 int sl_writer_next_event(struct sl_writer *writer, struct sluice_event *event)

@@ -546,9 +546,9 @@ static void lane_make(struct fake_publisher *publisher)
 
 	lane->slots = slots;
 	lane->slot_size = sizeof(struct sluice_slot);
-	lane->slots_offset = sizeof(struct sluice_lane);
-	lane->ring.size = lane->slots_offset + slots * lane->slot_size;
+	lane->ring.size = sizeof(struct sluice_lane) + slots * lane->slot_size;
 	lane->ring.base = zalloc(lane->ring.size);
+	lane->slot = (char *)lane->ring.base + sizeof(struct sluice_lane);
 	publisher->finished = zalloc(slots);
 	publisher->returned = zalloc(slots);
 	pthread_cond_init(&publisher->room, NULL);
@@ -593,11 +593,12 @@ static void cursor_make(struct fake_subscriber *subscriber)
 
 	cursor->lanes = subscriber->fake->config.publishers;
 	cursor->pins = subscriber->fake->config.held;
-	cursor->lanes_offset = sizeof(struct sluice_cursor);
-	cursor->pins_offset = cursor->lanes_offset +
-		cursor->lanes * sizeof(struct sluice_cursor_lane);
-	cursor->area.size = cursor->pins_offset + cursor->pins * sizeof(__u64);
+	cursor->area.size = sizeof(struct sluice_cursor) +
+		cursor->lanes * sizeof(*cursor->lane) +
+		cursor->pins * sizeof(*cursor->pin);
 	cursor->area.base = zalloc(cursor->area.size);
+	cursor->lane = (void *)(sl_cursor_head(cursor) + 1);
+	cursor->pin = (void *)(cursor->lane + cursor->lanes);
 }
 
 struct fake_subscriber *fake_subscribe(struct fake *fake, uint32_t policy,
