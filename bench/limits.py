@@ -14,8 +14,8 @@ import json
 import sys
 
 LIMITS = {
-    "pass": ("publish and receive, nobody asleep", 700),
-    "wake": ("publish, and wake who polls", 1550),
+    "pass": ("publish and receive, nobody asleep", 580),
+    "wake": ("publish, and wake who polls", 1500),
     "claim": ("receive from a queue", 3350),
     "join": ("join and leave", 82000),
     "lock": ("lock and unlock", 5200),

@@ -26,13 +26,14 @@ die() {
 # by ourselves with every checker on; its key is the series it began with.
 canonical_key() {
 	case $1 in
-	6.1 | 6.1-rt | 6.1-arm64 | 6.12 | 7.2 | 7.2-gcov | 7.2-kcsan | uml | uml-debug) echo "$1" ;;
+	6.1 | 6.1-rt | 6.1-arm64 | 6.12 | 7.2 | 7.2-gcov | 7.2-kcsan | 7.2-kmsan | uml | \
+		uml-debug) echo "$1" ;;
 	debug) echo 7.2 ;;
 	debug-gcov | gcov) echo 7.2-gcov ;;
-	kcsan) echo 7.2-kcsan ;;
+	kcsan | kmsan) echo "7.2-$1" ;;
 	arm64) echo 6.1-arm64 ;;
 	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.1-arm64 alias arm64, 6.12,
-7.2 alias debug, 7.2-gcov, 7.2-kcsan alias kcsan, uml, uml-debug)" ;;
+7.2 alias debug, 7.2-gcov, 7.2-kcsan alias kcsan, 7.2-kmsan alias kmsan, uml, uml-debug)" ;;
 	esac
 }
 
@@ -46,6 +47,10 @@ CROSS=aarch64-linux-gnu-
 
 # is_uml_key KEY - the kernel is a program of this machine, and so are its guest's.
 is_uml_key() { [[ $1 == uml* ]]; }
+
+# is_clang_key KEY - the kernel, and so the module for it, is built by CLANG.
+is_clang_key() { [[ $1 == *-kmsan ]]; }
+CLANG=clang-19
 
 # tests_dir KEY - where the selftests for it are built.
 tests_dir() {

@@ -10,12 +10,12 @@
 #
 # Options:
 #	--kernel KEY	6.1 (default), 6.1-rt, 6.1-arm64, 6.12, 7.2 or debug,
-#			7.2-gcov, 7.2-kcsan, uml, uml-debug
+#			7.2-gcov, 7.2-kcsan, 7.2-kmsan, uml, uml-debug
 #	--file FILE	copy a file into the guest's working directory /root
 #	--out DIR	bring back what the command leaves in /out
 #	--disk FILE	attach as a read-only disk: /dev/disk (and /dev/vda)
 #	--scratch SIZE	attach an empty disk of that size: /dev/scratch
-#	--mem MB	memory; 1024, debug kernels 2048
+#	--mem MB	memory; 1024, debug kernels 2048, kmsan 4096
 #	--accel NAME	kvm or tcg, instead of the best there is; or icount: one
 #			emulated processor, whose time is the instructions that it
 #			has executed, one each nanosecond
@@ -213,7 +213,10 @@ prepare() {
 	[[ $SLUICE_SCALE =~ ^([0-9]*\.?[0-9]*[1-9][0-9]*)?$ ]] ||
 		die "SLUICE_SCALE is to be a number above 0, not '$SLUICE_SCALE'"
 	if [[ -z $MEM ]]; then
-		is_debug_key "$KERNEL" && MEM=2048 || MEM=1024
+		case $KERNEL in
+		*-kmsan) MEM=4096 ;;	# of which two thirds say what was written
+		*) is_debug_key "$KERNEL" && MEM=2048 || MEM=1024 ;;
+		esac
 	fi
 	command -v busybox >/dev/null || die "there is no busybox (try: make packages)"
 	mkdir -p "$BUILD_DIR"

@@ -16,9 +16,9 @@
 # Keys: 6.1 and 6.1-rt are Debian 12's cloud and real-time kernels, 6.12 the
 # cloud kernel of its backports, 7.2 (alias debug) is built here from the
 # newest linux-source with the checkers of config/debug.config, 7.2-gcov the
-# same for coverage, 7.2-kcsan with the detector of data races, uml is User Mode
-# Linux of the same source, which runs user code at the machine's own speed, and
-# uml-debug the same with checkers.
+# same for coverage, 7.2-kcsan with the detector of data races, 7.2-kmsan with that
+# of memory that was never written, uml is User Mode Linux of the same source, which
+# runs user code at the machine's own speed, and uml-debug the same with checkers.
 # 6.1-arm64 is Debian 12's cloud kernel for 64-bit ARM, with some programs for
 # that machine in userland.  Exact versions are looked up through Debian's
 # metapackages, once a week; without a network the last ones known are used.
@@ -188,7 +188,7 @@ config_fragments() {
 	*) echo "$QEMU_DIR/config/debug.config" ;;
 	esac
 	case $1 in
-	*-gcov | *-kcsan) echo "$QEMU_DIR/config/${1##*-}.config" ;;
+	*-gcov | *-kcsan | *-kmsan) echo "$QEMU_DIR/config/${1##*-}.config" ;;
 	uml-*) echo "$QEMU_DIR/config/$1.config" ;;
 	esac
 }
@@ -196,6 +196,7 @@ config_fragments() {
 # kbuild_args KEY - what make needs to be told for it, one word a line.
 kbuild_args() {
 	! is_uml_key "$1" || echo ARCH=um
+	! is_clang_key "$1" || echo "CC=$CLANG"
 	[[ $1 != uml-debug ]] ||
 		echo "CFLAGS_stacktrace.o=-include $QEMU_DIR/config/uml-debug.h"
 }
@@ -216,6 +217,7 @@ config_hash() {
 		cat "${fragments[@]}"
 		[[ ! -e $QEMU_DIR/config/$1.h ]] || cat "$QEMU_DIR/config/$1.h"
 		gcc --version | head -n 1
+		! is_clang_key "$1" || $CLANG --version | head -n 1
 	} | sha256sum | cut -c 1-12
 }
 
@@ -265,7 +267,7 @@ configure_kernel() {
 # Options come and go with the kernel's age: one that did not take is told, but
 # without these the debug kernel would pass what it is there to find, and two
 # programs in User Mode Linux would not run at the same time.
-ESSENTIAL='SMP|KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL|KCOV|KCSAN|KCSAN_STRICT|KCSAN_WEAK_MEMORY'
+ESSENTIAL='SMP|KASAN|UBSAN|PROVE_LOCKING|PROVE_RCU|DEBUG_ATOMIC_SLEEP|DEBUG_OBJECTS|DEBUG_KMEMLEAK|KUNIT|MODULE_UNLOAD|GCOV_KERNEL|KCOV|KCSAN|KCSAN_STRICT|KCSAN_WEAK_MEMORY|KMSAN|INIT_STACK_NONE'
 
 check_config() {
 	local config=$1 line rc=0

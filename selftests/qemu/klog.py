@@ -6,7 +6,7 @@ COMPLAINT = re.compile(r"""
     \bBUG:
   | \bWARNING:
   | \bOops\b
-  | KASAN: | KFENCE: | KCSAN: | UBSAN:
+  | KASAN: | KFENCE: | KCSAN: | KMSAN: | UBSAN:
   | possible\ (circular|recursive|irq\ lock|deadlock)
   | inconsistent\ lock\ state | Invalid\ wait\ context
   | DEBUG_LOCKS_WARN | bad\ unlock\ balance

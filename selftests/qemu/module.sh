@@ -69,6 +69,7 @@ main() {
 	else
 		mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
 	fi
+	! is_clang_key "$key" || args+=(CC="$CLANG")
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
 	! is_uml_key "$key" || args+=(ARCH=um)

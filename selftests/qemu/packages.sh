@@ -4,7 +4,7 @@
 # packages.sh SET... - install the Debian packages that a task needs, if any is
 # missing.  Sets: build (library and command), guest (boot a kernel), kernel
 # (build one), test (unit tests, 32-bit programs), manual, film (of the demo),
-# coverage, fuzz (libFuzzer), models (spin), strict (other compilers and checkers), arm64
+# coverage, fuzz (libFuzzer), models (spin), strict (other compilers and checkers), clang, arm64
 # (that machine), package (a Debian to build packages in and to install them on),
 # bench (peers).
 set -euo pipefail
@@ -31,7 +31,8 @@ packages_of() {
 	film) echo util-linux python3 python3-pyte ;;
 	coverage) echo gcovr ;;
 	models) echo spin gcc libc6-dev ;;
-	strict) echo clang-19 sparse coccinelle ;;
+	clang) echo "$CLANG" ;;
+	strict) echo "$CLANG" sparse coccinelle ;;
 	arm64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm ;;
 	fuzz) echo clang libclang-rt-dev g++ binutils python3 ;;
 	package) echo debootstrap debian-archive-keyring e2fsprogs qemu-utils dpkg-dev util-linux ;;
@@ -53,6 +54,7 @@ reason() {
 	film) echo "to film the demo" ;;
 	coverage) echo "to report coverage" ;;
 	arm64) echo "to build for 64-bit ARM, and to boot it in an emulator" ;;
+	clang) echo "to build a kernel that looks for memory that was never written" ;;
 	strict) echo "to look for warnings" ;;
 	fuzz) echo "to build the fuzzer" ;;
 	models) echo "to check the models of the protocols" ;;

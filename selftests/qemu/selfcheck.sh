@@ -114,6 +114,19 @@ race_faults() {
 	expect "$key" races '^ok [0-9]+ - good-again\.sh$'
 }
 
+# What only the detector of memory that was never written sees, likewise.
+unwritten_faults() {
+	local key=$1
+	faulty_run "$key" unwritten good unwritten secret good-again
+	expect "$key" unwritten '^ok [0-9]+ - good\.sh: two$'
+	expect "$key" unwritten '^not ok [0-9]+ - kunit: fault_fails$'
+	expect "$key" unwritten '^not ok [0-9]+ - unwritten\.sh: the kernel complained$'
+	expect "$key" unwritten '^not ok [0-9]+ - secret\.sh: the kernel complained$'
+	expect "$key" unwritten '^# .*BUG: KMSAN: uninit-value in fault_unwritten'
+	expect "$key" unwritten '^# .*BUG: KMSAN: kernel-infoleak'
+	expect "$key" unwritten '^ok [0-9]+ - good-again\.sh$'
+}
+
 # The hardest to see: a guest whose processors stopped.  It costs the harness's
 # whole patience, so only "make harness-check" asks for it.
 frozen_guest() {
@@ -136,6 +149,9 @@ main() {
 		MODULE=$(MODULE_SRC=$FAULTY BUILD_DIR=$WORK_DIR "$QEMU_DIR/module.sh" "$key")
 		if [[ $key == *-kcsan ]]; then
 			race_faults "$key"
+			[[ -z ${THOROUGH:-} ]] || common_faults "$key"
+		elif [[ $key == *-kmsan ]]; then
+			unwritten_faults "$key"
 			[[ -z ${THOROUGH:-} ]] || common_faults "$key"
 		elif is_debug_key "$key"; then
 			debug_faults "$key"

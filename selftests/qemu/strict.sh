@@ -12,7 +12,6 @@ set -euo pipefail
 # shellcheck source=selftests/qemu/suites.sh
 . "$QEMU_DIR/suites.sh"
 
-CLANG="clang-19"
 COUNT=0
 
 # result NAME LOG COMMAND... - any output is a warning, and a warning is a failure.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A module that goes wrong when told how: write the name of a fault to
- * /dev/sluice. For the harness to prove that it notices.
+ * /dev/sluice, or read from it. For the harness to prove that it notices.
  */
 #include <linux/delay.h>
 #include <linux/fs.h>
@@ -70,6 +70,17 @@ static void fault_stale(void)
 	sink = p[3];
 }
 
+static void fault_unwritten(void)
+{
+	volatile int *p = kmalloc(64, GFP_KERNEL);
+
+	if (!p)
+		return;
+	if (p[3])
+		sink = 1;
+	kfree((void *)p);
+}
+
 static void fault_shift(void)
 {
 	sink = 1 << too_far;
@@ -129,6 +140,7 @@ static const struct {
 	{ "leak", fault_leak },		{ "stale", fault_stale },
 	{ "shift", fault_shift },	{ "atomic", fault_atomic },
 	{ "lock", fault_lock },		{ "race", fault_race },
+	{ "unwritten", fault_unwritten },
 };
 
 static ssize_t fault_write(struct file *file, const char __user *buf,
@@ -148,8 +160,24 @@ static ssize_t fault_write(struct file *file, const char __user *buf,
 	return -EINVAL;
 }
 
+/* Shows what was in the kernel's memory before. */
+static ssize_t fault_read(struct file *file, char __user *buf, size_t len,
+			  loff_t *pos)
+{
+	char *secret = kmalloc(64, GFP_KERNEL);
+	ssize_t shown = min(len, 64);
+
+	if (!secret)
+		return -ENOMEM;
+	if (copy_to_user(buf, secret, shown))
+		shown = -EFAULT;
+	kfree(secret);
+	return shown;
+}
+
 static const struct file_operations fault_fops = {
 	.owner = THIS_MODULE,
+	.read = fault_read,
 	.write = fault_write,
 };
 
