@@ -471,7 +471,7 @@ inline begin()
 	STEP(store(SUBSCRIBER, GENERATION, 1, R4))
 }
 
-/* Held: read it, and let it go. code: lib/ring/reader.c let_go() sole_release() */
+/* Held: read it, and let it go. code: lib/ring/reader.c let_go() sole_let_go() */
 inline use()
 {
 	STEP(look(where, position));
@@ -490,7 +490,7 @@ inline lane_show()
  *
  * code: lib/ring/lane.c sl_lane_look() lane_skip()
  * code: lib/ring/slot.h sl_slot_copy()
- * code: lib/ring/reader.c sole_take() lane_take() lane_hold() lane_show() confirm()
+ * code: lib/ring/reader.c sole_take() lane_take() lane_hold() lane_show() lane_advance() confirm()
  */
 proctype subscriber()
 {

@@ -22,8 +22,9 @@
 /* A function that a busy endpoint does not call, and that is not to be in its way. */
 #define sl_cold			__attribute__((cold, noinline))
 /*
- * A function that is made twice: for any count, apart, and for 1 in its caller,
- * without a loop and with nothing to be saved on the stack for one.
+ * A function that is to be made anew for what is constant where it is called: one
+ * message, without descriptors, needs no loop and nothing saved on the stack for
+ * one. And a function that is kept apart from such.
  */
 #define sl_specialized		inline __attribute__((always_inline))
 #define sl_apart		__attribute__((noinline))
