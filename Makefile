@@ -15,7 +15,7 @@ MODULE		:= $(BUILD)/module/sluice.ko
 
 # A package's own check may name one kernel; everything else takes both.
 CHECK_KERNELS	:= 6.1 debug
-MATRIX_KERNELS	:= 6.1 6.1-rt arm64 6.12 debug uml
+MATRIX_KERNELS	:= 6.1 6.1-rt arm64 6.12 debug kcsan uml
 
 export BUILD_DIR := $(BUILD)
 

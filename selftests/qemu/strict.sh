@@ -40,6 +40,7 @@ module() {
 # answered differently is said here, so that kbuild gives clang its own options.
 clang_settings() {
 	local wno=""
+	! is_clang_key "$1" || return 0
 	# 6.1's own sunrpc/xdr.h asks whether 32 bits hold more than 62 can.
 	[[ $1 != 6.1* ]] || wno=" -Wno-tautological-constant-out-of-range-compare"
 	printf '%s\n' CC=$CLANG CONFIG_CC_IS_GCC= CONFIG_CC_IS_CLANG=y CONFIG_GCC_VERSION=0 \
@@ -50,8 +51,9 @@ clang_settings() {
 		"KCFLAGS=-Werror -include $QEMU_DIR/config/clang.h$wno"
 }
 
-# The settings above are those of Debian's x86 kernels, and of the debug kernel.
-clang_builds() { [[ $1 =~ ^(6\.1|6\.1-rt|6\.12|7\.2)$ ]]; }
+# The settings above are those of Debian's x86 kernels, and of the debug kernel; a
+# kernel that clang has built needs none.
+clang_builds() { is_clang_key "$1" || [[ $1 =~ ^(6\.1|6\.1-rt|6\.12|7\.2)$ ]]; }
 
 # Debian 12's sparse cannot read the newest headers, and kbuild does not let it.
 sparse_reads() { [[ $1 == 6.* ]]; }
@@ -59,7 +61,11 @@ sparse_reads() { [[ $1 == 6.* ]]; }
 strict_builds() {
 	local key=$1
 	local -a clang
-	result "gcc, W=1" "$key-gcc" module gcc "$key"
+	if is_clang_key "$key"; then
+		skip "gcc" "this kernel is built by clang"
+	else
+		result "gcc, W=1" "$key-gcc" module gcc "$key"
+	fi
 	if clang_builds "$key"; then
 		mapfile -t clang < <(clang_settings "$key")
 		result "clang, W=1" "$key-clang" module clang "$key" "${clang[@]}"
