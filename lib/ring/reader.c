@@ -533,6 +533,12 @@ static inline void show(struct sl_reader *reader,
 		sl_reader_flush(reader);
 }
 
+static void lanes_show(struct sl_reader *reader)
+{
+	for (uint32_t i = 0; i < reader->actives; i++)
+		lane_show(reader->active[i]);
+}
+
 static ssize_t broadcast_receive(struct sl_reader *reader,
 				 struct sluice_message *messages, size_t count)
 {
@@ -542,6 +548,11 @@ static ssize_t broadcast_receive(struct sl_reader *reader,
 		size_t n = collect(reader, messages, count, &last);
 		size_t sure = confirm(reader, messages, n);
 
+		/* A pin that was given up is room of which no release tells. */
+		if (sure < n) {
+			lanes_show(reader);
+			sl_reader_flush(reader);
+		}
 		if (sure) {
 			show(reader, messages, sure);
 			return sure;
@@ -553,8 +564,7 @@ static ssize_t broadcast_receive(struct sl_reader *reader,
 		if (!n && last == TOOK_NONE)
 			break;
 	}
-	for (uint32_t i = 0; i < reader->actives; i++)
-		lane_show(reader->active[i]);
+	lanes_show(reader);
 	return 0;
 }
 

@@ -526,6 +526,45 @@ START_TEST(begun_with_nothing_to_read)
 }
 END_TEST
 
+static int pool_wanted;
+static uint64_t room_waited;
+
+static void want_pool(void)
+{
+	struct sluice_loan loan;
+
+	pool_wanted = sl_writer_loan_or_arm(&pub->writer, 4096, &loan,
+					    &room_waited);
+}
+
+/*
+ * A publisher wants its pool back while a subscriber, who has just pinned it, is
+ * at another's message. That is held for longer than the pin that is given up.
+ */
+START_TEST(pin_given_up)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST };
+	struct fake_publisher *other;
+	struct sluice_message messages[2];
+
+	setup_with(&config);
+	other = fake_publish(fake);
+	other->mapping = want_pool;
+	ck_assert_int_eq(put_long(pub, 0, 4096), 0);
+	ck_assert_int_eq(put(other, 1), 0);
+	ck_assert_int_eq(sl_reader_receive(&sub->reader, messages, 2), 1);
+	ck_assert_int_eq(messages[0].type, 1);
+	ck_assert_int_eq(pool_wanted, -EAGAIN);
+	ck_assert_int_eq(fake->room_wakes, 1);
+	ck_assert_int_eq(fake_wait_room(pub, room_waited), 0);
+	ck_assert_int_eq(put_long(pub, 2, 4096), 0);
+	ck_assert_int_eq(release(sub, &messages[0]), 0);
+	ck_assert_int_eq(get(sub, &messages[0]), 2);
+	ck_assert_uint_eq(messages[0].lost, 1);
+	teardown();
+}
+END_TEST
+
 /* A cursor that cannot be mapped may hold anything. */
 START_TEST(cursor_cannot_be_attached)
 {
@@ -719,6 +758,7 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, growth_fails);
 	tcase_add_test(tc, not_begun_holds);
 	tcase_add_test(tc, begun_with_nothing_to_read);
+	tcase_add_test(tc, pin_given_up);
 	tcase_add_test(tc, cursor_cannot_be_attached);
 	tcase_add_test(tc, entry_in_motion);
 	tcase_add_test(tc, join_between_look_and_fence);

@@ -412,6 +412,8 @@ static int r_segment(void *context, uint32_t index, uint64_t generation,
 	int err = -EPROTO;
 
 	(void)generation;
+	if (publisher->mapping)
+		publisher->mapping();
 	pthread_mutex_lock(&subscriber->fake->lock);
 	if (publisher->no_segments) {
 		err = publisher->no_segments;

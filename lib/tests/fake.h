@@ -26,6 +26,7 @@ struct fake;
  * @lane: ring and segments
  * @room: signalled with member.room
  * @no_segments: pretend that mapping a segment fails with this error
+ * @mapping: called when a subscriber maps a segment, in the middle of receiving
  * @fds: descriptors in flight
  * @token: of the next one
  * @next: queue: first position not claimed
@@ -38,6 +39,7 @@ struct fake_publisher {
 	struct sl_lane_view lane;
 	pthread_cond_t room;
 	int no_segments;
+	void (*mapping)(void);
 	int fds;
 	uint64_t token;
 	uint64_t next;
