@@ -304,7 +304,8 @@ static inline bool sub_pin(struct sub *s, __u32 lane, __u64 position, __u32 pin)
 	full_fence();						/* F3 */
 	if (load(&sub_slot(&s->in[lane], position)->seq) == SLUICE_SEQ(position))
 		return true;
-	store(&s->pins[pin], 0);
+	store_release(&s->pins[pin], 0);
+	sub_wake_publisher(s, lane);
 	return false;
 }
 
