@@ -165,7 +165,7 @@ static ssize_t fault_read(struct file *file, char __user *buf, size_t len,
 			  loff_t *pos)
 {
 	char *secret = kmalloc(64, GFP_KERNEL);
-	ssize_t shown = min(len, 64);
+	ssize_t shown = min_t(size_t, len, 64);
 
 	if (!secret)
 		return -ENOMEM;
