@@ -12,9 +12,17 @@ kernel_log() {
 	say endlog
 }
 
-# timed NAME SECONDS COMMAND... - the kernel's log of its time is to follow.
+# Where everybody is, in the kernel's log: of what hangs there it is all that is left.
+show_all_in() {
+	sleep "$1"
+	echo t >/proc/sysrq-trigger
+}
+
+# timed NAME SECONDS COMMAND... - the kernel's log of its time is to follow. What
+# watches over it is gone with the rest when strays are killed.
 timed() {
 	say begin "$1" "$2"
+	[ ! -w /proc/sysrq-trigger ] || show_all_in $(($2 - 2)) &
 	(
 		seconds=$2
 		shift 2
