@@ -316,6 +316,14 @@ struct sl_held *sl_reader_find(const struct sl_reader *reader,
 	return held_find(reader, message);
 }
 
+/* Hold what is there. Release: the pin's former message was read before, too. */
+static inline void pin_set(struct sl_reader *reader, uint32_t index,
+			   const struct sl_lane *lane, uint64_t position)
+{
+	sl_store_release(sl_pin(&reader->cursor, index), lane->pin |
+			 (position & SLUICE_PIN_POSITION));
+}
+
 /* What trying a lane came to. */
 enum took {
 	TOOK_ONE,
@@ -339,9 +347,7 @@ static enum took lane_hold(struct sl_reader *reader, struct sl_lane *lane,
 		return TOOK_FULL;
 	} else {
 		reader->held_free = reader->held[index].next;
-		/* Release: the pin's former message was read before, too. */
-		sl_store_release(sl_pin(&reader->cursor, index),
-				 SLUICE_PIN(lane->index, lane->position));
+		pin_set(reader, index, lane, lane->position);
 		sl_message_fill(reader, lane, lane->position, slot,
 				&reader->held[index], message);
 	}
@@ -634,9 +640,7 @@ static sl_specialized size_t sole_take(struct sl_reader *reader,
 				     sl_load_relaxed(&slot->offset), length);
 		if (!data || !length)
 			break;
-		/* Release: the pin's former message was read before, too. */
-		sl_store_release(sl_pin(&reader->cursor, index), lane->pin |
-				 (position & SLUICE_PIN_POSITION));
+		pin_set(reader, index, lane, position);
 		entry->lane = lane;
 		entry->serial = ++serial;
 		entry->nfds = 0;
