@@ -306,6 +306,8 @@ newest_dir() {
 # --- entry points ------------------------------------------------------------
 
 kernel_dir() {
+	# Whoever wants the kernel wants its compiler, if only for the module.
+	! is_clang_key "$1" || "$QEMU_DIR/packages.sh" clang
 	case $1 in
 	7.2* | uml*) newest_dir "$1" ;;
 	*) prebuilt_dir "$1" ;;

@@ -61,7 +61,6 @@ prepare_kernels() {
 	local key
 	for key in "$@"; do
 		! is_foreign_key "$key" || "$QEMU_DIR/packages.sh" "${key##*-}"
-		! is_clang_key "$key" || "$QEMU_DIR/packages.sh" clang
 		"$QEMU_DIR/kernel.sh" dir "$key" >/dev/null
 	done
 }
