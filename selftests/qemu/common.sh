@@ -27,13 +27,14 @@ die() {
 canonical_key() {
 	case $1 in
 	6.1 | 6.1-rt | 6.1-arm64 | 6.12 | 7.2 | 7.2-gcov | 7.2-kcsan | 7.2-kmsan | uml | \
-		uml-debug) echo "$1" ;;
+		uml-debug | uml-up-debug) echo "$1" ;;
 	debug) echo 7.2 ;;
 	debug-gcov | gcov) echo 7.2-gcov ;;
 	kcsan | kmsan) echo "7.2-$1" ;;
 	arm64) echo 6.1-arm64 ;;
 	*) die "no such kernel: '$1' (there are 6.1, 6.1-rt, 6.1-arm64 alias arm64, 6.12,
-7.2 alias debug, 7.2-gcov, 7.2-kcsan alias kcsan, 7.2-kmsan alias kmsan, uml, uml-debug)" ;;
+7.2 alias debug, 7.2-gcov, 7.2-kcsan alias kcsan, 7.2-kmsan alias kmsan, uml, uml-debug,
+uml-up-debug)" ;;
 	esac
 }
 
@@ -51,6 +52,14 @@ is_uml_key() { [[ $1 == uml* ]]; }
 # is_clang_key KEY - the kernel, and so the module for it, is built by CLANG.
 is_clang_key() { [[ $1 == *-kmsan ]]; }
 CLANG=clang-19
+
+# toolchain KEY - the machine that make is to build for, and the compiler.
+toolchain() {
+	! is_foreign_key "$1" ||
+		printf '%s\n' "ARCH=${1##*-}" "CROSS_COMPILE=$CROSS" "CC=${CROSS}gcc"
+	! is_uml_key "$1" || echo ARCH=um
+	! is_clang_key "$1" || echo "CC=$CLANG"
+}
 
 # tests_dir KEY - where the selftests for it are built.
 tests_dir() {

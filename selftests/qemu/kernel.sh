@@ -18,7 +18,8 @@
 # newest linux-source with the checkers of config/debug.config, 7.2-gcov the
 # same for coverage, 7.2-kcsan with the detector of data races, 7.2-kmsan with that
 # of memory that was never written, uml is User Mode Linux of the same source, which
-# runs user code at the machine's own speed, and uml-debug the same with checkers.
+# runs user code at the machine's own speed, uml-debug the same with checkers, and
+# uml-up-debug that for one processor.
 # 6.1-arm64 is Debian 12's cloud kernel for 64-bit ARM, with some programs for
 # that machine in userland.  Exact versions are looked up through Debian's
 # metapackages, once a week; without a network the last ones known are used.
@@ -189,16 +190,18 @@ config_fragments() {
 	esac
 	case $1 in
 	*-gcov | *-kcsan | *-kmsan) echo "$QEMU_DIR/config/${1##*-}.config" ;;
+	uml-up-debug) printf '%s\n' "$QEMU_DIR"/config/uml-{debug,up-debug}.config ;;
 	uml-*) echo "$QEMU_DIR/config/$1.config" ;;
 	esac
 }
 
-# kbuild_args KEY - what make needs to be told for it, one word a line.
+# kbuild_args KEY - what make needs to be told for it, one argument a line.
 kbuild_args() {
-	! is_uml_key "$1" || echo ARCH=um
-	! is_clang_key "$1" || echo "CC=$CLANG"
-	[[ $1 != uml-debug ]] ||
-		echo "CFLAGS_stacktrace.o=-include $QEMU_DIR/config/uml-debug.h"
+	toolchain "$1"
+	is_uml_key "$1" || return 0
+	echo "CFLAGS_tlb.o=-include $QEMU_DIR/config/uml-tlb.h"
+	! is_debug_key "$1" ||
+		echo "CFLAGS_stacktrace.o=-include $QEMU_DIR/config/uml-stacktrace.h"
 }
 
 # kernel_image KEY - what is built, and under which name it is kept.
@@ -215,7 +218,7 @@ config_hash() {
 	mapfile -t fragments < <(config_fragments "$1")
 	{
 		cat "${fragments[@]}"
-		[[ ! -e $QEMU_DIR/config/$1.h ]] || cat "$QEMU_DIR/config/$1.h"
+		kbuild_args "$1" | sed -n 's/.*-include //p' | xargs -r cat
 		gcc --version | head -n 1
 		! is_clang_key "$1" || $CLANG --version | head -n 1
 	} | sha256sum | cut -c 1-12

@@ -63,16 +63,9 @@ main() {
 		dest=$BUILD_DIR/kmod-$key
 		shift
 	fi
-	if is_foreign_key "$key"; then
-		args+=(ARCH="${key##*-}" CROSS_COMPILE="$CROSS")
-		[[ " $* " == *" CC="* ]] || args+=(CC="${CROSS}gcc")
-	else
-		mapfile -t -O "${#args[@]}" args < <(compiler "$kdir")
-	fi
-	! is_clang_key "$key" || args+=(CC="$CLANG")
+	mapfile -t -O "${#args[@]}" args < <(compiler "$kdir" && toolchain "$key")
 	! is_debug_key "$key" || args+=(SLUICE_KUNIT=y)
 	[[ $key != *-gcov ]] || args+=(GCOV_PROFILE=y)
-	! is_uml_key "$key" || args+=(ARCH=um)
 	args+=("$@")	# the last one counts
 	with_lock "module${dest//\//-}" build "$kdir" "$dest" "${args[@]}"
 }
