@@ -37,8 +37,8 @@ help:					## this text
 	@sed -nE 's/^([a-z_-]+):[^#]*## (.*)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo
 	@echo 'KERNEL is 6.1, 6.1-rt, 6.12, debug (the newest, built here with every checker), kcsan (that'
-	@echo 'one looks for data races), kmsan (for memory that nobody wrote), arm64 (6.1), or uml and'
-	@echo 'uml-debug (the newest, as a program).'
+	@echo 'one looks for data races), kmsan (for memory that nobody wrote), arm64 (6.1), or uml,'
+	@echo 'uml-debug and uml-up-debug (the newest, as a program).'
 	@echo 'SLUICE_SCALE=0.1 makes stress tests ten times as long.'
 
 # --- building ------------------------------------------------------------------

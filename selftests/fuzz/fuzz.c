@@ -10,6 +10,7 @@
  *			kernel's end
  *	FUZZ_TALLY	a file that several fuzzers share
  *	FUZZ_CALLS	after how many calls of all of them to end
+ *	FUZZ_STOP	a file that, as soon as there is one, ends it, too
  *	FUZZ_UNPACK	a directory to put what is in the repository
  *	FUZZ_KEEP	a file for programs that were first anywhere, as text
  */
@@ -33,6 +34,7 @@ static __u8 counters[COVER_EDGES];
 
 static struct tally *tally;
 static __u64 calls_wanted;
+static const char *stop;
 static FILE *journal, *keep;
 static int kernel_log;
 
@@ -99,6 +101,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	journal = file_named_by("FUZZ_JOURNAL", "w");
 	keep = file_named_by("FUZZ_KEEP", "a");
 	calls_wanted = n ? strtoull(n, NULL, 0) : 0;
+	stop = getenv("FUZZ_STOP");
 	share_counters();
 	share_tally(path ? path : "/dev/shm/fuzz");
 	kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -187,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		finding("# the kernel complained of this one\n", &p);
 	if (fresh && keep)
 		say(keep, "", &p);
-	if (calls_wanted && calls_made() >= calls_wanted)
+	if ((calls_wanted && calls_made() >= calls_wanted) || (stop && !access(stop, F_OK)))
 		_exit(0);
 	return 0;
 }

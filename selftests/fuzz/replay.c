@@ -103,22 +103,42 @@ static int replay_file(const char *path)
 	return !replay(text);
 }
 
-/* fuzz -t TALLY: what a fuzzer has done, call by call. */
-static int tell_tally(const char *path)
+static bool tally_add(struct tally *sum, const char *path)
 {
 	static struct tally tally;
 	FILE *f = fopen(path, "r");
 	unsigned int i;
 
-	if (!f || fread(&tally, sizeof(tally), 1, f) != 1) {
-		perror(path);
-		return 1;
+	if (!f || fread(&tally, sizeof(tally), 1, f) != 1)
+		return false;
+	fclose(f);
+	sum->programs += tally.programs;
+	for (i = 0; i < n_calls; i++) {
+		sum->made[i] += tally.made[i];
+		sum->well[i] += tally.well[i];
+	}
+	for (i = 0; i < COVER_TEXT; i++)
+		sum->reached[i] |= tally.reached[i];
+	return true;
+}
+
+/* fuzz -t TALLY...: what fuzzers have done, call by call. */
+static int tell_tallies(char **path)
+{
+	static struct tally sum;
+	unsigned int i;
+
+	for (; *path; path++) {
+		if (!tally_add(&sum, *path)) {
+			perror(*path);
+			return 1;
+		}
 	}
 	for (i = 0; i < n_calls; i++)
-		printf("%s %llu %llu\n", calls[i].name, tally.made[i], tally.well[i]);
-	printf("programs %llu %llu\n", tally.programs, tally.programs);
+		printf("%s %llu %llu\n", calls[i].name, sum.made[i], sum.well[i]);
+	printf("programs %llu %llu\n", sum.programs, sum.programs);
 	for (i = 0; i < COVER_TEXT; i++)
-		if (tally.reached[i])
+		if (sum.reached[i])
 			printf("at %u\n", i);
 	return 0;
 }
@@ -131,8 +151,8 @@ int main(int argc, char **argv)
 	unsigned int i;
 	bool ends;
 
-	if (argc == 3 && !strcmp(argv[1], "-t"))
-		return tell_tally(argv[2]);
+	if (argc >= 3 && !strcmp(argv[1], "-t"))
+		return tell_tallies(argv + 2);
 	run_patience_ms = 1000;	/* in an emulator, with every checker */
 	if (argc == 2) {
 		run_verbose = true;

@@ -10,7 +10,7 @@
 #
 # Options:
 #	--kernel KEY	6.1 (default), 6.1-rt, 6.1-arm64, 6.12, 7.2 or debug,
-#			7.2-gcov, 7.2-kcsan, 7.2-kmsan, uml, uml-debug
+#			7.2-gcov, 7.2-kcsan, 7.2-kmsan, uml, uml-debug, uml-up-debug
 #	--file FILE	copy a file into the guest's working directory /root
 #	--out DIR	bring back what the command leaves in /out
 #	--disk FILE	attach as a read-only disk: /dev/disk (and /dev/vda)
