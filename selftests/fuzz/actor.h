@@ -14,8 +14,15 @@
 
 #define RECENT_MAX	8
 
-/* Where programs map, and nobody else. */
+/*
+ * Where programs map, and nobody else: the heap of a static program may begin
+ * anywhere in the gigabyte that follows its code. One of 32 bits has it in 32 MiB.
+ */
+#if __SIZEOF_POINTER__ > 4
+#define WINDOW		((unsigned char *)0x2000000000)
+#else
 #define WINDOW		((unsigned char *)0x20000000)
+#endif
 #define WINDOW_SIZE	(512UL << 20)
 
 /* Something that can be mapped, as the kernel said. */

@@ -159,7 +159,7 @@ int main(int argc, char **argv)
 		run_start(tally, NULL);
 		return replay_file(argv[1]);
 	}
-	printf("TAP version 13\n1..3\n");
+	printf("TAP version 13\n1..4\n");
 	fflush(stdout);
 	run_start(tally, NULL);
 	result(all_described(), "every ioctl is described");
@@ -170,13 +170,14 @@ int main(int argc, char **argv)
 		ends = replay(corpus_text);
 	}
 	result(ends, "every program ends");
+	result(!run_crashes, "no process crashes");
 	for (i = 0; i < n_calls; i++)
 		made += tally->made[i];
 	printf("# %llu programs, %llu calls\n", tally->programs, made);
 	tell_failed(tally);
 	/* Among others there is not the time for what waits, or is waited for. */
 	if (getenv("SLUICE_COMPANY"))
-		puts("ok 3 every ioctl is made with success # SKIP in company");
+		puts("ok 4 every ioctl is made with success # SKIP in company");
 	else
 		result(all_succeed(tally), "every ioctl is made with success");
 	return failures ? 1 : 0;

@@ -55,6 +55,7 @@ struct stage {
 };
 
 bool run_verbose;
+unsigned int run_crashes;
 long run_patience_ms = 30;
 
 static struct stage *stage;
@@ -400,8 +401,12 @@ static void spawn(unsigned int id)
 
 static bool gone(unsigned int id)
 {
-	if (pids[id] > 0 && waitpid(pids[id], NULL, WNOHANG) == pids[id])
+	int status;
+
+	if (pids[id] > 0 && waitpid(pids[id], &status, WNOHANG) == pids[id]) {
 		pids[id] = 0;
+		run_crashes += WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL;
+	}
 	return !pids[id];
 }
 

@@ -34,6 +34,9 @@ void run_start(struct tally *tally, __u8 *edges);
 /* Print what each step returns. */
 extern bool run_verbose;
 
+/* How many processes have been killed by a signal that nobody sent. */
+extern unsigned int run_crashes;
+
 /* After how long a step is interrupted. */
 extern long run_patience_ms;
 
