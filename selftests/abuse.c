@@ -204,6 +204,15 @@ static void live(unsigned long *lives, __u64 seed)
 	}
 }
 
+/* Which of the module's unit tests are run whenever it is loaded. */
+static void choose_unit_tests(const char *glob)
+{
+	const char *path = "/sys/module/kunit/parameters/filter_glob";
+
+	if (!access(path, W_OK))
+		write_file(path, glob);
+}
+
 FIXTURE(unloading) {
 	int unused;
 };
@@ -212,11 +221,14 @@ FIXTURE_SETUP(unloading)
 {
 	if (geteuid() || access(MODULE, R_OK))
 		SKIP(return, "needs root, and " MODULE);
+	choose_unit_tests("none");
 }
 
 /* Other tests want it. */
 FIXTURE_TEARDOWN_PARENT(unloading)
 {
+	if (!geteuid())
+		choose_unit_tests("*");
 	if (access("/dev/sluice", F_OK) && !access(MODULE, R_OK))
 		load_module();
 }

@@ -58,7 +58,7 @@ guest_command() {
 		[ \$status = 0 ] || exit \$status
 		unset FUZZ_STOP
 		export FUZZ_TALLY=/dev/shm/kept FUZZ_CALLS=0
-		if [ -e keep ]; then
+		if [ "\${PWD##*/}" = guest1 ]; then
 			mkdir /tmp/known
 			FUZZ_UNPACK=/tmp/known /root/fuzzer $OPTIONS -runs=0 /tmp/known \\
 				>>finding 2>>log1 || exit
@@ -148,7 +148,6 @@ main() {
 	for ((i = 1; i <= GUESTS; i++)); do
 		mkdir "$RUN/guest$i"
 	done
-	touch "$RUN/guest1/keep"
 	kselftest=$("$QEMU_DIR/kernel.sh" kselftest)
 	make -s -C "$TOP_DIR/selftests" "OUT=$RUN" "KSELFTEST=$kselftest" "$RUN/fuzz" "$RUN/fuzzer"
 	if is_uml_key "$KERNEL"; then
@@ -156,7 +155,7 @@ main() {
 	else
 		in_qemu || rc=$?
 	fi
-	[[ ! -s $RUN/guest1/tally ]] || report
+	! compgen -G "$RUN/guest*/tally" >/dev/null || report
 	((rc == 0)) && return
 	cat "$RUN"/guest*/finding >&2 2>/dev/null || true
 	die "the fuzzer did not come to its end: see finding, logs, journals and console in $RUN/guest*"

@@ -32,7 +32,7 @@ packages_of() {
 	coverage) echo gcovr ;;
 	models) echo spin gcc libc6-dev ;;
 	clang) echo "$CLANG" ;;
-	strict) echo "$CLANG" sparse coccinelle ;;
+	strict) echo "$CLANG" sparse coccinelle ocaml ;;
 	arm64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm ;;
 	fuzz) echo clang libclang-rt-dev g++ binutils python3 ;;
 	package) echo debootstrap debian-archive-keyring e2fsprogs qemu-utils dpkg-dev util-linux ;;
