@@ -101,9 +101,19 @@ static bool tell_ended(struct sl_roster *roster, struct sl_entry *entry,
 	return true;
 }
 
+/* Of those who came and went unseen, and have a note, the older one. */
+static const struct sl_who *unseen(const struct sl_entry *entry)
+{
+	if (entry->corrupt && (!entry->ended || entry->corrupt < entry->ended))
+		return &entry->corrupt_was;
+	return entry->ended ? &entry->ended_was : NULL;
+}
+
 /*
  * One peer's story in its order: joined, lied, left, ended. Of one that came
- * and went unseen only the notes tell.
+ * and went unseen only the notes tell. Generations only grow: a note of an
+ * older one than was told of is the rest of a story whose place has changed
+ * hands already, and needs no beginning.
  */
 static bool entry_next(struct sl_roster *roster, const struct sl_who *now,
 		       struct sluice_event *event)
@@ -111,17 +121,17 @@ static bool entry_next(struct sl_roster *roster, const struct sl_who *now,
 	struct sl_entry *entry = &roster->entries[roster->next];
 	uint64_t told = entry->told.generation;
 	bool active = now->state == SLUICE_ACTIVE && now->generation == told;
+	const struct sl_who *who;
 
-	if (entry->corrupt && entry->corrupt == told)
+	if (entry->corrupt && entry->corrupt <= told)
 		return tell_corrupt(roster, entry, event);
 	if (entry->here && !active)
 		return tell_left(roster, entry, now, event);
-	if (entry->ended && entry->ended == told)
+	if (entry->ended && entry->ended <= told)
 		return tell_ended(roster, entry, event);
-	if (entry->corrupt)
-		return tell_joined(roster, entry, &entry->corrupt_was, event);
-	if (entry->ended)
-		return tell_joined(roster, entry, &entry->ended_was, event);
+	who = unseen(entry);
+	if (who)
+		return tell_joined(roster, entry, who, event);
 	return now->state != SLUICE_FREE && now->generation != told &&
 		tell_joined(roster, entry, now, event);
 }

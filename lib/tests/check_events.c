@@ -131,6 +131,85 @@ START_TEST(place_is_taken_again)
 }
 END_TEST
 
+/* Somebody else has the place of one of whom not all is read. */
+static struct fake_publisher *successor_of(struct fake_publisher *pub)
+{
+	fake_publisher_leave(pub, SLUICE_LEFT_CLOSED);
+	sl_member(&fake->members, SLUICE_PUBLISHER, 0)->state = SLUICE_FREE;
+	fake->publishers[0] = NULL;
+	fake->publishers[FAKE_PLACES - 1] = pub;
+	return fake_publish(fake);
+}
+
+START_TEST(the_end_after_a_successor)
+{
+	struct fake_publisher *pub = fake_publish(fake), *successor;
+
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(put(pub, 2), 0);
+	ck_assert_int_eq(take(sub), 1);
+	ck_assert_int_eq(next(), SLUICE_EVENT_JOINED);
+	ck_assert_int_eq(next(), -EAGAIN);
+	successor = successor_of(pub);
+	ck_assert_int_eq(next(), SLUICE_EVENT_LEFT);
+	ck_assert_int_eq(next(), SLUICE_EVENT_JOINED);
+	ck_assert_uint_eq(event.generation, successor->writer.generation);
+	ck_assert_int_eq(next(), -EAGAIN);
+	ck_assert_int_eq(put(successor, 3), 0);
+	ck_assert_int_eq(take(sub), 2);
+	ck_assert_int_eq(take(sub), 3);
+	ck_assert_int_eq(next(), SLUICE_EVENT_ENDED);
+	ck_assert_uint_eq(event.generation, pub->writer.generation);
+	ck_assert_int_eq(next(), -EAGAIN);
+	fake_publisher_leave(successor, SLUICE_LEFT_EXITED);
+	ck_assert_int_eq(next(), SLUICE_EVENT_LEFT);
+	ck_assert_uint_eq(event.generation, successor->writer.generation);
+	ck_assert_uint_eq(event.reason, SLUICE_LEFT_EXITED);
+	ck_assert_int_eq(next(), -EAGAIN);
+}
+END_TEST
+
+START_TEST(a_liar_after_a_successor)
+{
+	struct fake_publisher *pub = fake_publish(fake);
+
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(put(pub, 2), 0);
+	ck_assert_int_eq(take(sub), 1);
+	successor_of(pub);
+	while (next() != -EAGAIN)
+		;
+	sl_slot(&pub->lane, 1)->flags = 1;
+	ck_assert_int_eq(take(sub), -EPROTO);
+	ck_assert_int_eq(next(), SLUICE_EVENT_CORRUPT);
+	ck_assert_uint_eq(event.generation, pub->writer.generation);
+	ck_assert_int_eq(next(), -EAGAIN);
+}
+END_TEST
+
+/* Read to its end, and the next at its place lied, before anybody asked. */
+START_TEST(an_end_before_a_liar)
+{
+	struct fake_publisher *pub = fake_publish(fake), *liar;
+
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(take(sub), 1);
+	liar = successor_of(pub);
+	ck_assert_int_eq(put(liar, 2), 0);
+	sl_slot(&liar->lane, 0)->flags = 1;
+	ck_assert_int_eq(take(sub), -EPROTO);
+	ck_assert_int_eq(next(), SLUICE_EVENT_JOINED);
+	ck_assert_uint_eq(event.generation, pub->writer.generation);
+	ck_assert_int_eq(next(), SLUICE_EVENT_LEFT);
+	ck_assert_int_eq(next(), SLUICE_EVENT_ENDED);
+	ck_assert_uint_eq(event.generation, pub->writer.generation);
+	ck_assert_int_eq(next(), SLUICE_EVENT_JOINED);
+	ck_assert_uint_eq(event.generation, liar->writer.generation);
+	ck_assert_int_eq(next(), SLUICE_EVENT_CORRUPT);
+	ck_assert_int_eq(next(), -EAGAIN);
+}
+END_TEST
+
 START_TEST(table_changes_while_it_is_read)
 {
 	struct fake_publisher *pubs[3];
@@ -200,6 +279,9 @@ Suite *suite_events(void)
 	tcase_add_test(tc, all_at_once);
 	tcase_add_test(tc, a_liar_is_named);
 	tcase_add_test(tc, place_is_taken_again);
+	tcase_add_test(tc, the_end_after_a_successor);
+	tcase_add_test(tc, a_liar_after_a_successor);
+	tcase_add_test(tc, an_end_before_a_liar);
 	tcase_add_test(tc, table_changes_while_it_is_read);
 	tcase_add_test(tc, entry_in_motion);
 	tcase_add_test(tc, a_publisher_is_told_too);
