@@ -143,6 +143,8 @@ long sluice_publisher_join(struct sluice_call *call,
 /*
  * Leaving.
  */
+
+/* Puts the table's reference: of one that left, that may be the last. */
 static void publisher_vacate(struct sluice_publisher *pub)
 {
 	struct sluice_channel *channel = pub->ep.channel;
@@ -204,11 +206,13 @@ void sluice_publisher_left(struct sluice_publisher *pub)
 
 void sluice_publisher_due_done(struct sluice_publisher *pub)
 {
-	lockdep_assert_held(&pub->ep.channel->lock);
+	struct sluice_channel *channel = pub->ep.channel;
+
+	lockdep_assert_held(&channel->lock);
 	pub->due--;
 	if (publisher_is_done(pub)) {
 		publisher_vacate(pub);
-		sluice_table_changed(pub->ep.channel);
+		sluice_table_changed(channel);
 	}
 }
 
