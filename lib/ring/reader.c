@@ -574,11 +574,30 @@ static ssize_t broadcast_receive(struct sl_reader *reader,
 	return 0;
 }
 
-/* Nothing was received: why? */
-static int nothing(struct sl_reader *reader)
+/*
+ * Does nobody publish, and is all read of those who did? One may have come and
+ * gone since its place was looked at, or while another's lane was still read
+ * there, and have left messages. The kernel writes @publishers between the fence
+ * after the last change (F6) and the count of this one (E3): who sees 0, with
+ * acquire, then sees all counts but that of the change that it is of. That one
+ * only took somebody away who was there before, so if the count is that of the
+ * last look at the table, nobody was overlooked. If it is not, it is -EAGAIN, and
+ * the next call looks. Who waits first does not sleep: member_seen is not the
+ * table's count then.
+ */
+static bool is_alone(const struct sl_reader *reader)
 {
 	const struct sluice_members *head = sl_members_head(reader->members);
 
+	return reader->seen && !reader->actives && !reader->again &&
+		!(reader->flags & SLUICE_JOIN_STAY) &&
+		!sl_load_acquire(&head->publishers) &&		/* with F6 */
+		sl_load_acquire(&head->seq) == reader->seq;
+}
+
+/* Nothing was received: why? */
+static int nothing(struct sl_reader *reader)
+{
 	if (reader->config.pattern == SLUICE_QUEUE)
 		sl_queue_idle(reader);
 	sl_reader_flush(reader);
@@ -588,11 +607,7 @@ static int nothing(struct sl_reader *reader)
 	}
 	if (reader->trouble)
 		return reader->trouble;
-	if (reader->seen && !reader->actives &&
-	    !(reader->flags & SLUICE_JOIN_STAY) &&
-	    !sl_load_relaxed(&head->publishers))
-		return -EPIPE;
-	return -EAGAIN;
+	return is_alone(reader) ? -EPIPE : -EAGAIN;
 }
 
 /*

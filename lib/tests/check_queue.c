@@ -219,6 +219,31 @@ START_TEST(publisher_leaves)
 }
 END_TEST
 
+/*
+ * The place of one who left is another's, who left, too. What that one left has
+ * been claimed, but whoever did so may die.
+ */
+START_TEST(successor_leaves)
+{
+	struct sluice_message message;
+
+	fake_publisher_leave(pub, SLUICE_LEFT_CLOSED);
+	sl_member(&fake->members, SLUICE_PUBLISHER, 0)->state = SLUICE_FREE;
+	fake->publishers[0] = NULL;
+	fake->publishers[FAKE_PLACES - 1] = pub;
+	pub = fake_publish(fake);
+	ck_assert_uint_eq(pub->writer.index, 0);
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(get(two, &message), 1);
+	fake_publisher_leave(pub, SLUICE_LEFT_CLOSED);
+	ck_assert_int_eq(take(one), -EAGAIN);
+	ck_assert_int_eq(take(one), -EAGAIN);
+	fake_subscriber_leave(two, SLUICE_LEFT_KILLED);
+	ck_assert_int_eq(take(one), 1);
+	ck_assert_int_eq(take(one), -EPIPE);
+}
+END_TEST
+
 START_TEST(heads_move)
 {
 	uint64_t heads = sl_reader_heads(&one->reader);
@@ -289,6 +314,7 @@ Suite *suite_queue(void)
 	tcase_add_test(tc, drop_oldest);
 	tcase_add_test(tc, evict_claimant);
 	tcase_add_test(tc, publisher_leaves);
+	tcase_add_test(tc, successor_leaves);
 	tcase_add_test(tc, heads_move);
 	tcase_add_test(tc, corrupt_message);
 	tcase_add_test(tc, claim_of_a_lane_not_attached);

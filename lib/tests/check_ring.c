@@ -414,6 +414,34 @@ START_TEST(place_of_one_who_left)
 }
 END_TEST
 
+static void come_and_go(void)
+{
+	struct fake_publisher *brief = fake_publish(fake);
+
+	sub->detaching = NULL;
+	ck_assert_int_eq(put(brief, 2), 0);
+	fake_publisher_leave(brief, SLUICE_LEFT_EXITED);
+}
+
+/*
+ * The last publisher came and went after the subscriber had looked at its place.
+ * What it left is there, though there is no publisher.
+ */
+START_TEST(came_and_went_meanwhile)
+{
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(take(sub), 1);
+	fake_publisher_leave(pub, SLUICE_LEFT_EXITED);
+	sub->detaching = come_and_go;
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	sl_reader_sleep(&sub->reader);
+	ck_assert_int_eq(fake_wait_message(sub), 0);
+	sl_reader_awake(&sub->reader);
+	ck_assert_int_eq(take(sub), 2);
+	ck_assert_int_eq(take(sub), -EPIPE);
+}
+END_TEST
+
 START_TEST(staying_without_publishers)
 {
 	struct fake_subscriber *stays = fake_subscribe(fake, 0,
@@ -528,6 +556,7 @@ Suite *suite_ring(void)
 	tcase_add_test(tc, sender);
 	tcase_add_test(tc, publisher_leaves);
 	tcase_add_test(tc, place_of_one_who_left);
+	tcase_add_test(tc, came_and_went_meanwhile);
 	tcase_add_test(tc, staying_without_publishers);
 	tcase_add_test(tc, waits_for_a_first_publisher);
 	tcase_add_test(tc, attach_fails_for_a_while);

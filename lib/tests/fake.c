@@ -438,6 +438,8 @@ static void r_detach(void *context, uint32_t index, uint64_t generation)
 	struct fake_subscriber *subscriber = context;
 
 	subscriber->detached[index] = generation;
+	if (subscriber->detaching)
+		subscriber->detaching();
 }
 
 static void r_wake(void *context, uint32_t index)

@@ -62,6 +62,7 @@ struct fake_claim {
  * @claims: queue: by pin
  * @no_attach: pretend that attaching fails with this error
  * @detached: generations it has detached, by place
+ * @detaching: called when it detaches one, in the middle of receiving
  * @reader: the code under test
  * @next: the next of those dismissed
  */
@@ -71,6 +72,7 @@ struct fake_subscriber {
 	struct fake_claim claims[FAKE_HELD];
 	int no_attach;
 	uint64_t detached[FAKE_PLACES];
+	void (*detaching)(void);
 	struct sl_reader reader;
 	struct fake_subscriber *next;
 };
