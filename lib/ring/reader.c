@@ -471,13 +471,18 @@ static inline struct sl_lane *lane_of(struct sl_reader *reader,
 	return lane;
 }
 
-/* A message was gone before it was pinned: the next of its lane tells so. */
+/*
+ * A message was gone before it was pinned: the next of its lane tells so. One of
+ * before it joined was history, and is no loss, as in lane_lose(); those lost
+ * before it are nevertheless.
+ */
 static void lose(struct sl_reader *reader, struct sluice_message *messages,
 		 size_t i, size_t n, struct sl_lane *lane)
 {
-	uint64_t lost = messages[i].lost + 1;
+	bool counts = messages[i].position >= lane->joined;
+	uint64_t lost = messages[i].lost + counts;
 
-	reader->stats.lost++;
+	reader->stats.lost += counts;
 	for (size_t next = i + 1; next < n; next++) {
 		if (messages[next].publisher == messages[i].publisher &&
 		    messages[next].generation == messages[i].generation) {

@@ -565,6 +565,34 @@ START_TEST(pin_given_up)
 }
 END_TEST
 
+/* The same with a message of before it joined: that was history, and is no loss. */
+START_TEST(history_given_up)
+{
+	struct sluice_config config = {
+		.policy = SLUICE_DROP_OLDEST,
+		.history = 1,
+	};
+	struct fake_publisher *other;
+	struct sluice_message messages[2];
+
+	fake = fake_new(&config);
+	pub = fake_publish(fake);
+	other = fake_publish(fake);
+	other->mapping = want_pool;
+	ck_assert_int_eq(put_long(pub, 0, 4096), 0);
+	sub = fake_subscribe(fake, 0, 0);
+	ck_assert_int_eq(put(other, 1), 0);
+	ck_assert_int_eq(sl_reader_receive(&sub->reader, messages, 2), 1);
+	ck_assert_int_eq(messages[0].type, 1);
+	ck_assert_int_eq(pool_wanted, -EAGAIN);
+	ck_assert_int_eq(put_long(pub, 2, 4096), 0);
+	ck_assert_int_eq(get(sub, &messages[1]), 2);
+	ck_assert_uint_eq(messages[1].lost, 0);
+	ck_assert_uint_eq(sub->reader.stats.lost, 0);
+	teardown();
+}
+END_TEST
+
 /* A cursor that cannot be mapped may hold anything. */
 START_TEST(cursor_cannot_be_attached)
 {
@@ -759,6 +787,7 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, not_begun_holds);
 	tcase_add_test(tc, begun_with_nothing_to_read);
 	tcase_add_test(tc, pin_given_up);
+	tcase_add_test(tc, history_given_up);
 	tcase_add_test(tc, cursor_cannot_be_attached);
 	tcase_add_test(tc, entry_in_motion);
 	tcase_add_test(tc, join_between_look_and_fence);
