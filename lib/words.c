@@ -5,7 +5,10 @@
  * The kernel is asked once for each name, and once by each holder: so that it
  * knows whose number it may find there. Names are kept for the life of the
  * lockspace in a hash table whose chains only grow, so that reading takes no
- * lock.
+ * lock. So they must not grow without end, and a program may well lock names
+ * without end: those that have a word the kernel has counted, of those that have
+ * none only some are kept. Of the others it is asked whenever they are locked or
+ * unlocked, one call more each time.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -35,6 +38,7 @@ struct name {
  * @lock: guards what follows; chains are also read without
  * @map: the words
  * @size: bytes of @map; 0: not mapped yet
+ * @wordless: names in @chains that have no word
  * @chains: names by their hashes
  */
 struct sl_words {
@@ -42,6 +46,7 @@ struct sl_words {
 	pthread_mutex_t lock;
 	unsigned char *map;
 	size_t size;
+	uint64_t wordless;
 	struct name *chains[CHAINS];
 };
 
@@ -99,13 +104,21 @@ static struct name *name_find(struct sl_words *words, const char *bytes)
 	return name;
 }
 
-static void name_add(struct sl_words *words, const char *bytes, uint64_t *word)
+/* With words->lock. A name that is not added is asked for again, that is all. */
+static void name_add(const struct sluice_lockspace *space, const char *bytes,
+		     uint64_t *word)
 {
+	struct sl_words *words = space->words;
 	struct name **chain = chain_of(words, bytes);
-	struct name *name = malloc(sizeof(*name) + strlen(bytes) + 1);
+	uint64_t most = (uint64_t)space->config.words * SL_WORDLESS;
+	struct name *name;
 
-	if (!name)	/* it is asked for again, that is all */
+	if (!word && words->wordless >= most)
 		return;
+	name = malloc(sizeof(*name) + strlen(bytes) + 1);
+	if (!name)
+		return;
+	words->wordless += !word;
 	name->next = *chain;
 	name->word = word;
 	strcpy(name->bytes, bytes);
@@ -179,7 +192,7 @@ static uint64_t *word_ask(const struct sluice_lockspace *space,
 		return NULL;
 	err = word_open(space, holder, bytes, &word);
 	if ((!err || is_final(err)) && !name_find(words, bytes))
-		name_add(words, bytes, word);
+		name_add(space, bytes, word);
 	pthread_mutex_unlock(&words->lock);
 	if (!err)
 		party_add(holder, words->serial);

@@ -10,6 +10,13 @@
 #include "lockspace.h"
 #include "ring/atomic.h"
 
+/*
+ * So many times as many names as there are words are remembered to have none. Of
+ * any other the kernel is asked each time: it may have one, that another process
+ * asked for first.
+ */
+#define SL_WORDLESS	4
+
 /* Return: what has no words yet, or NULL: no memory. */
 struct sl_words *sl_words_new(void);
 

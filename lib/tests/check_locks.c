@@ -9,6 +9,7 @@
 #include "fake_locks.h"
 #include "holder.h"
 #include "suites.h"
+#include "words.h"
 
 static struct sluice_lockspace *lockspace;
 static struct sluice_holder *holder;
@@ -819,6 +820,54 @@ START_TEST(simple)
 }
 END_TEST
 
+#define TRUSTED_WORDS	2
+#define REMEMBERED	(TRUSTED_WORDS * SL_WORDLESS)
+
+/* Whether the module is asked for a word when this name is locked. */
+static bool asks_for_word(const struct sluice_lockspace *trusted, int number)
+{
+	bool asked = false;
+	char name[12];
+
+	snprintf(name, sizeof(name), "%d", number);
+	fake_locks.count = 0;
+	ck_assert_int_eq(sluice_lock(trusted, name, SLUICE_EX, 5), 0);
+	for (int i = 0; i < fake_locks.count; i++)
+		asked |= fake_locks.calls[i] == SLUICE_IOC_WORD;
+	return asked;
+}
+
+static void *lock_names_twice(void *data)
+{
+	struct sluice_lockspace *trusted = data;
+
+	for (int i = 0; i < REMEMBERED + 2; i++)
+		ck_assert(asks_for_word(trusted, i));
+	for (int i = 0; i < REMEMBERED; i++)
+		ck_assert(!asks_for_word(trusted, i));
+	for (int i = 0; i < 2; i++)
+		ck_assert(asks_for_word(trusted, REMEMBERED + i));
+	return NULL;
+}
+
+/* Names may come without end: no more are kept than the lockspace is made for. */
+START_TEST(names_without_words)
+{
+	struct sluice_lockspace_options options = SLUICE_LOCKSPACE_OPTIONS_INIT;
+	struct sluice_lockspace *trusted;
+	pthread_t thread;
+
+	options.config.flags = SLUICE_LOCKSPACE_TRUSTED;
+	options.config.words = TRUSTED_WORDS;
+	ck_assert_int_eq(sluice_lockspace_open_anonymous(&options, &trusted), 0);
+	ck_assert_int_eq(sluice_lockspace_trust(trusted), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, lock_names_twice,
+					trusted), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	sluice_lockspace_close(trusted);
+}
+END_TEST
+
 Suite *suite_locks(void)
 {
 	Suite *suite = suite_create("locks");
@@ -847,6 +896,7 @@ Suite *suite_locks(void)
 	tcase_add_test(tc, blocks_in_a_child);
 	tcase_add_test(tc, threads);
 	tcase_add_test(tc, simple);
+	tcase_add_test(tc, names_without_words);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

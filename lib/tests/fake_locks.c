@@ -265,6 +265,8 @@ static int answer(unsigned long request, void *argument)
 		return do_block_size(argument);
 	case SLUICE_IOC_BLOCK_FREE:
 		return do_block_free(argument);
+	case SLUICE_IOC_WORD:
+		return -ENOSPC;
 	case SLUICE_IOC_CANCEL:
 		return 0;
 	default:

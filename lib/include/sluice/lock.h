@@ -207,6 +207,12 @@ int sluice_lockspace_restrict(const struct sluice_lockspace *lockspace,
  * nothing else by it; a process that dies, at whatever moment, leaves no trace
  * but SLUICE_OWNER_DIED.
  *
+ * Only the first names that are locked so, as many as @words of the configuration
+ * says, can do without the kernel; others are locked as before. Of four times as
+ * many the library remembers that; to lock or unlock one beyond these takes
+ * one system call more than without trust, that asks, so that it needs no
+ * memory for each name that ever was.
+ *
  * What is taken so has no token, and does not count in the statistics. To be
  * called before other threads use @lockspace.
  *
