@@ -54,6 +54,8 @@ static struct sluice_area *area_new(struct sluice_user *user, size_t size)
 		return ERR_PTR(ret);
 	}
 	kref_init(&area->ref);
+	mutex_init(&area->lock);
+	INIT_LIST_HEAD(&area->keepers);
 	area->size = size;
 	area->user = sluice_user_hold(user);
 	return area;
@@ -67,17 +69,32 @@ static void area_free_rcu(struct rcu_head *rcu)
 	kfree(area);
 }
 
+/* Charge @user instead of who was, who may both be nobody. */
+static void area_charge(struct sluice_area *area, struct sluice_user *user)
+{
+	struct sluice_user *old = area->user;
+
+	if (user == old)
+		return;
+	area->user = user;
+	if (user)
+		sluice_charge_over(sluice_user_hold(user), SLUICE_RES_BYTES,
+				   area->size);
+	if (old) {
+		sluice_uncharge(old, SLUICE_RES_BYTES, area->size);
+		sluice_user_put(old);
+	}
+}
+
 static void area_free(struct kref *ref)
 {
 	struct sluice_area *area = container_of(ref, struct sluice_area, ref);
 
-	sluice_uncharge(area->user, SLUICE_RES_BYTES, area->size);
-	sluice_user_put(area->user);
-	if (area->heir)
-		sluice_user_put(area->heir);
+	area_charge(area, NULL);
 	if (area->shmem)
 		fput(area->shmem);
 	mem_cgroup_put(area->memcg);
+	mutex_destroy(&area->lock);
 	call_rcu(&area->rcu, area_free_rcu);
 }
 
@@ -125,25 +142,46 @@ void sluice_area_put(struct sluice_area *area)
 		kref_put(&area->ref, area_free);
 }
 
-void sluice_area_inherit(struct sluice_area *area, struct sluice_user *user)
+/* Once the owner is gone, whoever came last pays, of those who are left. */
+static void area_settle(struct sluice_area *area)
 {
-	struct sluice_user *old = area->heir;
+	struct sluice_keeper *keeper;
 
-	area->heir = sluice_user_hold(user);
-	if (old)
-		sluice_user_put(old);
+	lockdep_assert_held(&area->lock);
+	if (!area->disowned)
+		return;
+	keeper = list_first_entry_or_null(&area->keepers, struct sluice_keeper,
+					  link);
+	area_charge(area, keeper ? keeper->user : NULL);
+}
+
+void sluice_area_keep(struct sluice_area *area, struct sluice_keeper *keeper,
+		      struct sluice_user *user)
+{
+	keeper->user = sluice_user_hold(user);
+	mutex_lock(&area->lock);
+	list_add(&keeper->link, &area->keepers);
+	area_settle(area);
+	mutex_unlock(&area->lock);
+}
+
+void sluice_area_unkeep(struct sluice_area *area, struct sluice_keeper *keeper)
+{
+	mutex_lock(&area->lock);
+	list_del(&keeper->link);
+	area_settle(area);
+	mutex_unlock(&area->lock);
+	sluice_user_put(keeper->user);
 }
 
 void sluice_area_disown(struct sluice_area *area)
 {
 	if (!area)
 		return;
-	if (area->heir) {
-		sluice_charge_over(area->heir, SLUICE_RES_BYTES, area->size);
-		sluice_uncharge(area->user, SLUICE_RES_BYTES, area->size);
-		swap(area->heir, area->user);
-	}
-	sluice_area_put(area);
+	mutex_lock(&area->lock);
+	area->disowned = true;
+	area_settle(area);
+	mutex_unlock(&area->lock);
 }
 
 static struct page *shmem_page(struct sluice_area *area, pgoff_t index,

@@ -3,12 +3,24 @@
 #define SLUICE_AREA_H
 
 #include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 
 struct file;
 struct mem_cgroup;
 struct page;
 struct sluice_user;
+
+/**
+ * struct sluice_keeper - a mapping that keeps an area
+ * @link: in the area's list
+ * @user: charged for the area, if need be
+ */
+struct sluice_keeper {
+	struct list_head link;
+	struct sluice_user *user;
+};
 
 /**
  * struct sluice_area - memory that processes map
@@ -18,8 +30,10 @@ struct sluice_user;
  * @kaddr: kernel pages, or NULL
  * @shmem: swappable pages, if @kaddr is NULL
  * @memcg: charged for @shmem pages, whoever touches them first
- * @user: charged for @size
- * @heir: charged instead once the owner is gone: whoever mapped it last
+ * @lock: guards those up to @keepers; a leaf but for accounts
+ * @user: charged for @size: the owner, then the first of @keepers, if any
+ * @disowned: the owner is gone
+ * @keepers: the last to come first
  * @written: a writable mapping exists, or has existed
  */
 struct sluice_area {
@@ -29,8 +43,10 @@ struct sluice_area {
 	void *kaddr;
 	struct file *shmem;
 	struct mem_cgroup *memcg;
+	struct mutex lock;
 	struct sluice_user *user;
-	struct sluice_user *heir;
+	bool disowned;
+	struct list_head keepers;
 	atomic_t written;
 };
 
@@ -58,14 +74,21 @@ struct sluice_area *sluice_area_new_shmem(struct sluice_user *user,
 struct sluice_area *sluice_area_get(struct sluice_area *area);
 void sluice_area_put(struct sluice_area *area);
 
-/*
- * Whoever it belongs to gives it up. If others still map it they are charged
- * from now on, or keeping their mappings would use up the owner's quota.
+/**
+ * sluice_area_keep - be one of those who keep an area
+ * @area: the area; its reference is the caller's own affair
+ * @keeper: unused
+ * @user: charged for the area when its owner is gone, until sluice_area_unkeep()
+ *
+ * Whoever came last pays, of those who are still there. So nobody pays for what
+ * only others keep: neither the owner nor who was here once.
  */
-void sluice_area_disown(struct sluice_area *area);
+void sluice_area_keep(struct sluice_area *area, struct sluice_keeper *keeper,
+		      struct sluice_user *user);
+void sluice_area_unkeep(struct sluice_area *area, struct sluice_keeper *keeper);
 
-/* @user maps it. The owner, who may still disown it, serialises this. */
-void sluice_area_inherit(struct sluice_area *area, struct sluice_user *user);
+/* The owner pays no longer. His reference he puts himself; NULL is fine. */
+void sluice_area_disown(struct sluice_area *area);
 
 /* Return: the page at @index with a reference, or an ERR_PTR. May sleep. */
 struct page *sluice_area_page(struct sluice_area *area, pgoff_t index);

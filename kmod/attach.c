@@ -272,10 +272,7 @@ int sluice_attach_mmap(struct file *file, struct vm_area_struct *vma)
 	else if (ep->state != SLUICE_ACTIVE)
 		ret = -ESHUTDOWN;
 	else
-		ret = sluice_map(vma, area, channel->map_file,
-				 own ? ep : NULL, kind == MAP_OWN);
-	if (!ret && (kind == MAP_PEER || kind == MAP_PEER_SEGMENT))
-		sluice_area_inherit(area, ep->user);
+		ret = sluice_map(vma, area, ep, own, kind == MAP_OWN);
 	if (!ret && vma->vm_flags & VM_WRITE && kind == MAP_OWN)
 		attach_bind(ep, vma->vm_mm);
 	mutex_unlock(&channel->lock);

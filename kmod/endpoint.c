@@ -58,6 +58,7 @@ static void endpoint_free(struct kref *ref)
 	else
 		sluice_subscriber_free(sluice_subscriber(ep));
 	sluice_area_disown(ep->area);
+	sluice_area_put(ep->area);
 	put_pid(ep->pid);
 	kvfree(ep->peers);
 	if (ep->user) {

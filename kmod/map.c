@@ -13,6 +13,10 @@
  * last piece of it goes, by munmap, exec or the process's death, the endpoint
  * leaves, whoever else holds a descriptor of it.
  *
+ * What is mapped stays when its owner is gone, and is charged to one of those
+ * who still map it: to whom, area.c sees to, which is told when the last piece
+ * of a mapping goes.
+ *
  * vma->vm_file is not the endpoint's file, or a mapping would keep that from
  * being released: it is the area's shmem file, or the channel's own file for
  * kernel pages. The latter is held in both cases, for it pins this module.
@@ -35,6 +39,7 @@
  * struct mapping - what one mmap() call made, however it is split later
  * @pieces: vmas
  * @area: what is mapped
+ * @keeper: of @area, for as long as there is a piece
  * @mm: by whom; compared only
  * @file: the channel's
  * @bound: the endpoint that ends with this mapping, or NULL
@@ -42,6 +47,7 @@
 struct mapping {
 	refcount_t pieces;
 	struct sluice_area *area;
+	struct sluice_keeper keeper;
 	struct mm_struct *mm;
 	struct file *file;
 	struct sluice_endpoint *bound;
@@ -63,6 +69,7 @@ static void map_close(struct vm_area_struct *vma)
 
 	if (!map || !refcount_dec_and_test(&map->pieces))
 		return;
+	sluice_area_unkeep(map->area, &map->keeper);
 	if (map->bound) {
 		sluice_endpoint_leave(map->bound, 0);
 		sluice_endpoint_put(map->bound);
@@ -101,7 +108,7 @@ static const struct vm_operations_struct map_ops = {
 };
 
 static int map_check(struct vm_area_struct *vma, struct sluice_area *area,
-		     struct sluice_endpoint *writer, bool binds)
+		     struct sluice_endpoint *ep, bool own, bool binds)
 {
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
@@ -109,14 +116,15 @@ static int map_check(struct vm_area_struct *vma, struct sluice_area *area,
 		return -EINVAL;
 	if (!(vma->vm_flags & VM_WRITE))
 		return 0;
-	if (!writer || (!binds && writer->mm != vma->vm_mm))
+	if (!own || (!binds && ep->mm != vma->vm_mm))
 		return -EACCES;
 	return atomic_cmpxchg(&area->written, 0, 1) ? -EBUSY : 0;
 }
 
 int sluice_map(struct vm_area_struct *vma, struct sluice_area *area,
-	       struct file *file, struct sluice_endpoint *writer, bool binds)
+	       struct sluice_endpoint *ep, bool own, bool binds)
 {
+	struct file *file = ep->channel->map_file;
 	unsigned long clear = VM_MAYEXEC;
 	struct mapping *map;
 	int ret;
@@ -124,18 +132,19 @@ int sluice_map(struct vm_area_struct *vma, struct sluice_area *area,
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return -ENOMEM;
-	ret = map_check(vma, area, writer, binds);
+	ret = map_check(vma, area, ep, own, binds);
 	if (ret) {
 		kfree(map);
 		return ret;
 	}
 	refcount_set(&map->pieces, 1);
 	map->area = sluice_area_get(area);
+	sluice_area_keep(area, &map->keeper, ep->user);
 	map->mm = vma->vm_mm;
 	map->file = get_file(file);
 	if (vma->vm_flags & VM_WRITE) {
 		if (binds)
-			map->bound = sluice_endpoint_get(writer);
+			map->bound = sluice_endpoint_get(ep);
 	} else {
 		clear |= VM_MAYWRITE;
 	}

@@ -97,8 +97,10 @@ void sluice_publisher_free(struct sluice_publisher *pub)
 {
 	u32 i;
 
-	for (i = 0; i < pub->segment_count; i++)
+	for (i = 0; i < pub->segment_count; i++) {
 		sluice_area_disown(pub->segments[i]);
+		sluice_area_put(pub->segments[i]);
+	}
 	sluice_fds_release_all(&pub->fds, pub->ep.user);
 	sluice_claims_lane_free(&pub->claims);
 	mutex_destroy(&pub->grow_lock);

@@ -15,6 +15,7 @@
 
 #define USER		3300
 #define OTHER		3301
+#define THIRD		3302
 
 FIXTURE(quota) {
 	struct parameters set;
@@ -232,6 +233,110 @@ TEST_F(quota, kept_by_a_reader)
 	}
 	EXPECT_EQ(0, reap(pid)) TH_LOG("he pays for what another keeps");
 	kill_and_reap(reader);
+}
+
+/* A subscriber of the publisher in place 0 who maps its lane, and its pool. */
+static void reader_maps(struct sub *s, int ch)
+{
+	sub_join(s, ch);
+	check(s->in[0].generation);
+	check(sub_segment(s, 0, 0));
+}
+
+/* His mappings stay; the endpoint is over, and nobody has a descriptor of it. */
+static void reader_keeps(struct sub *s)
+{
+	must(munmap(s->cursor, s->j.cursor.size));
+	close(s->fd);
+}
+
+struct keeping {
+	struct step done, publisher, keeper, reader;
+};
+
+static void publisher_goes(int ch, struct keeping *k)
+{
+	int fd = must(join_role(ch, SLUICE_PUBLISHER));
+
+	step_say(&k->done);
+	step_hear(&k->publisher);
+	close(fd);
+	step_say(&k->done);
+	pause();
+}
+
+static void keeper_pays(int ch, struct keeping *k)
+{
+	struct sub s;
+
+	reader_maps(&s, ch);
+	step_say(&k->done);
+	step_hear(&k->keeper);
+	reader_keeps(&s);
+	check(join_role(ch, SLUICE_PUBLISHER) == -EDQUOT);
+	step_say(&k->done);
+	pause();
+}
+
+static void reader_is_done(int ch, struct keeping *k)
+{
+	struct sub s;
+
+	reader_maps(&s, ch);
+	step_say(&k->done);
+	step_hear(&k->reader);
+	sub_unmap_lane(&s.in[0]);
+	step_say(&k->done);
+	step_hear(&k->reader);
+	must(join_role(ch, SLUICE_PUBLISHER));
+	_exit(0);
+}
+
+/*
+ * Nor can two who keep it make a third one pay, who mapped it last, and has
+ * unmapped it, before (@early) or after the publisher was gone.
+ */
+static int third_one(bool early)
+{
+	struct sluice_config cfg = { .pool = 2 << 20 };
+	struct keeping k = {
+		step_make(), step_make(), step_make(), step_make(),
+	};
+	int ch = must(make_channel(NULL, &cfg)), i;
+	void (*play[])(int ch, struct keeping *k) = {
+		publisher_goes, keeper_pays, reader_is_done,
+	};
+	static const uid_t uids[] = { USER, OTHER, THIRD };
+	struct step *first = early ? &k.reader : &k.publisher;
+	struct step *second = early ? &k.publisher : &k.reader;
+	pid_t pid[3];
+	int ret;
+
+	for (i = 0; i < 3; i++) {
+		pid[i] = user(uids[i]);
+		if (!pid[i])
+			play[i](ch, &k);
+		step_hear(&k.done);
+	}
+	step_say(first);
+	step_hear(&k.done);
+	step_say(second);
+	step_hear(&k.done);
+	step_say(&k.keeper);
+	step_hear(&k.done);
+	step_say(&k.reader);
+	ret = reap(pid[2]);
+	kill_and_reap(pid[0]);
+	kill_and_reap(pid[1]);
+	close(ch);
+	return ret;
+}
+
+TEST_F(quota, not_of_who_has_read)
+{
+	set(self, "user_bytes", 3 << 20);
+	EXPECT_EQ(0, third_one(false)) TH_LOG("unmapped after it was gone");
+	EXPECT_EQ(0, third_one(true)) TH_LOG("unmapped before");
 }
 
 TEST_F(quota, files_in_flight)
