@@ -13,7 +13,7 @@ struct page;
 struct sluice_user;
 
 /**
- * struct sluice_keeper - a mapping that keeps an area
+ * struct sluice_keeper - a mapping, or an endpoint, that keeps an area
  * @link: in the area's list
  * @user: charged for the area, if need be
  */

@@ -4,8 +4,9 @@
  *
  * A channel can be used as long as there is a descriptor of it or of one of its
  * endpoints. With the last of them goes its name, and what publishers left
- * behind: nobody could attach that any more. The object itself goes with the
- * last endpoint that a mapping or a claim still refers to.
+ * behind: nobody could attach that any more. Its maker pays no longer then. The
+ * object itself goes with the last endpoint that a mapping or a claim still
+ * refers to; each is charged for as such, and keeps the member table.
  *
  * Locks, outermost first: mmap_lock (in ->mmap and vm_ops->close);
  * channel->lock; channel->claims_lock; publisher->room_lock (spin) and the
@@ -68,6 +69,9 @@ static void channel_unused(struct sluice_object *object)
 	struct sluice_channel *channel = sluice_channel_of(object);
 
 	sluice_publisher_abandon_all(channel);
+	/* Who still maps its memory keeps that, and the maker cannot help it. */
+	sluice_object_uncharge(object);
+	sluice_area_disown(channel->area);
 	sluice_channel_put(channel);
 }
 

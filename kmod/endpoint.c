@@ -62,6 +62,7 @@ static void endpoint_free(struct kref *ref)
 	put_pid(ep->pid);
 	kvfree(ep->peers);
 	if (ep->user) {
+		sluice_area_unkeep(ep->channel->area, &ep->keeper);
 		sluice_uncharge(ep->user, SLUICE_RES_ENDPOINTS, 1);
 		sluice_user_put(ep->user);
 	}
@@ -107,6 +108,7 @@ int sluice_endpoint_init(struct sluice_endpoint *ep,
 		return ret;
 	}
 	ep->user = user;
+	sluice_area_keep(channel->area, &ep->keeper, user);
 	ep->peers = kvcalloc(places, sizeof(*ep->peers), GFP_KERNEL_ACCOUNT);
 	return ep->peers ? 0 : -ENOMEM;
 }
@@ -247,8 +249,9 @@ static int endpoint_release(struct inode *inode, struct file *file)
 		}
 		mutex_unlock(&channel->lock);
 	}
-	sluice_object_unuse(&channel->object);
+	/* In this order: it shall not even for a moment pay for the table. */
 	sluice_endpoint_put(ep);
+	sluice_object_unuse(&channel->object);
 	return 0;
 }
 

@@ -7,10 +7,10 @@
 #include <linux/sched.h>
 #include <linux/sluice.h>
 
+#include "area.h"
 #include "channel.h"
 
 struct pid;
-struct sluice_area;
 
 /**
  * struct sluice_endpoint - what publishers and subscribers have in common
@@ -19,6 +19,7 @@ struct sluice_area;
  * @rcu: the table is read under RCU
  * @channel: it belongs to
  * @user: charged for it
+ * @keeper: of the channel's member table
  * @area: its ring or cursor
  * @role: which of the two
  * @flags: SLUICE_JOIN_*
@@ -41,6 +42,7 @@ struct sluice_endpoint {
 	struct rcu_head rcu;
 	struct sluice_channel *channel;
 	struct sluice_user *user;
+	struct sluice_keeper keeper;
 	struct sluice_area *area;
 	u32 role;
 	u32 flags;

@@ -80,10 +80,18 @@ int sluice_object_init(struct sluice_object *object,
 	return 0;
 }
 
-void sluice_object_exit(struct sluice_object *object)
+void sluice_object_uncharge(struct sluice_object *object)
 {
+	if (!object->user)
+		return;
 	sluice_uncharge(object->user, object->type->res, 1);
 	sluice_user_put(object->user);
+	object->user = NULL;
+}
+
+void sluice_object_exit(struct sluice_object *object)
+{
+	sluice_object_uncharge(object);
 	put_user_ns(object->user_ns);
 	put_pid_ns(object->pid_ns);
 }

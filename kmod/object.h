@@ -75,7 +75,7 @@ struct sluice_object_type {
  * @mode: permission bits
  * @user_ns: of the maker: capabilities count there, ids are written as seen there
  * @pid_ns: of the maker
- * @user: charged for it
+ * @user: charged for it, or NULL once nobody is
  */
 struct sluice_object {
 	const struct sluice_object_type *type;
@@ -114,6 +114,9 @@ int sluice_object_init(struct sluice_object *object,
 		       const struct sluice_object_type *type,
 		       const struct sluice_open *open);
 void sluice_object_exit(struct sluice_object *object);
+
+/* What is left of it is none of its maker's any more. Nobody uses it. */
+void sluice_object_uncharge(struct sluice_object *object);
 
 /* Use it like a file does. Return: false if the last one has gone. */
 static inline bool sluice_object_use(struct sluice_object *object)

@@ -339,6 +339,83 @@ TEST_F(quota, not_of_who_has_read)
 	EXPECT_EQ(0, third_one(true)) TH_LOG("unmapped before");
 }
 
+/*
+ * What is left of a channel when its descriptors are gone is not its maker's,
+ * but his who keeps it: a cursor, and the member table with it, or that alone.
+ */
+enum left_of { CURSOR, TABLE };
+
+#define CHANNELS	4
+
+static void channels_keeper(int sock, struct step *kept, struct step *go,
+			    enum left_of left)
+{
+	struct sub s;
+	int i, ch;
+
+	for (i = 0; i < CHANNELS; i++) {
+		ch = recv_fd(sock);
+		sub_join(&s, ch);
+		if (left == TABLE)
+			must(munmap(s.cursor, s.j.cursor.size));
+		else
+			must(munmap((void *)s.table.page, s.table.l.size));
+		close(s.fd);
+		close(ch);
+	}
+	step_say(kept);
+	step_hear(go);
+	/* Their tables are his: there is room for one more. */
+	if (left == TABLE)
+		must(make_channel(NULL, NULL));
+	check(make_channel(NULL, NULL) == -EDQUOT);
+	step_say(kept);
+	pause();
+}
+
+static void channels_maker(int sock, struct step *kept)
+{
+	int ch[CHANNELS], i;
+
+	for (i = 0; i < CHANNELS; i++) {
+		ch[i] = must(make_channel(NULL, NULL));
+		send_fd(sock, ch[i]);
+	}
+	step_hear(kept);
+	for (i = 0; i < CHANNELS; i++)
+		close(ch[i]);
+	channels_to_the_limit(CHANNELS);
+	_exit(0);
+}
+
+static int channels_kept(enum left_of left)
+{
+	struct step kept = step_make(), go = step_make();
+	pid_t keeper, maker;
+	int socks[2], ret;
+
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks));
+	keeper = user(OTHER);
+	if (!keeper)
+		channels_keeper(socks[1], &kept, &go, left);
+	maker = user(USER);
+	if (!maker)
+		channels_maker(socks[0], &kept);
+	ret = reap(maker);
+	step_say(&go);
+	step_hear(&kept);
+	kill_and_reap(keeper);
+	return ret;
+}
+
+TEST_F(quota, channels_kept_by_another)
+{
+	set(self, "user_channels", CHANNELS);
+	set(self, "user_bytes", (CHANNELS + 1) * sysconf(_SC_PAGESIZE));
+	EXPECT_EQ(0, channels_kept(CURSOR)) TH_LOG("by cursors");
+	EXPECT_EQ(0, channels_kept(TABLE)) TH_LOG("by member tables");
+}
+
 TEST_F(quota, files_in_flight)
 {
 	pid_t pid;
