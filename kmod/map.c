@@ -5,17 +5,18 @@
  * A read-only mapping has neither VM_WRITE nor VM_MAYWRITE. A writable one is
  * made once in an area's life. No mapping can be enlarged, and none reaches a
  * child: VM_DONTCOPY keeps fork() from copying it, and a process that undoes
- * that with MADV_DOFORK hands its child a mapping without memory (->open sees
- * another mm and leaves the vma empty; shared page tables are not copied, they
- * are filled by ->fault).
+ * that with MADV_DOFORK hands its child a mapping without memory (->fault sees
+ * another mm; shared page tables are not copied, they are filled by ->fault).
+ * Empty as it is, it keeps the area, as its vm_file keeps the memory: or that
+ * would be nobody's expense.
  *
  * The mapping of a ring or cursor binds its endpoint to the process: when the
  * last piece of it goes, by munmap, exec or the process's death, the endpoint
  * leaves, whoever else holds a descriptor of it.
  *
  * What is mapped stays when its owner is gone, and is charged to one of those
- * who still map it: to whom, area.c sees to, which is told when the last piece
- * of a mapping goes.
+ * who still map it: to whom, area.c sees to, which is told when the last vma of a
+ * mapping goes.
  *
  * vma->vm_file is not the endpoint's file, or a mapping would keep that from
  * being released: it is the area's shmem file, or the channel's own file for
@@ -37,14 +38,17 @@
 
 /**
  * struct mapping - what one mmap() call made, however it is split later
- * @pieces: vmas
+ * @vmas: all of them, for as long as which it is there
+ * @pieces: those of @mm
  * @area: what is mapped
- * @keeper: of @area, for as long as there is a piece
- * @mm: by whom; compared only
+ * @keeper: of @area
+ * @mm: by whom; compared only. NULL when the last piece is gone: another may be
+ *	at that address then
  * @file: the channel's
  * @bound: the endpoint that ends with this mapping, or NULL
  */
 struct mapping {
+	refcount_t vmas;
 	refcount_t pieces;
 	struct sluice_area *area;
 	struct sluice_keeper keeper;
@@ -53,27 +57,39 @@ struct mapping {
 	struct sluice_endpoint *bound;
 };
 
+static bool map_is_of(const struct mapping *map,
+		      const struct vm_area_struct *vma)
+{
+	return READ_ONCE(map->mm) == vma->vm_mm;
+}
+
 static void map_open(struct vm_area_struct *vma)
 {
 	struct mapping *map = vma->vm_private_data;
 
-	if (map && map->mm == vma->vm_mm)
+	refcount_inc(&map->vmas);
+	if (map_is_of(map, vma))
 		refcount_inc(&map->pieces);
-	else
-		vma->vm_private_data = NULL;
+}
+
+static void map_end(struct mapping *map)
+{
+	WRITE_ONCE(map->mm, NULL);
+	if (!map->bound)
+		return;
+	sluice_endpoint_leave(map->bound, 0);
+	sluice_endpoint_put(map->bound);
 }
 
 static void map_close(struct vm_area_struct *vma)
 {
 	struct mapping *map = vma->vm_private_data;
 
-	if (!map || !refcount_dec_and_test(&map->pieces))
+	if (map_is_of(map, vma) && refcount_dec_and_test(&map->pieces))
+		map_end(map);
+	if (!refcount_dec_and_test(&map->vmas))
 		return;
 	sluice_area_unkeep(map->area, &map->keeper);
-	if (map->bound) {
-		sluice_endpoint_leave(map->bound, 0);
-		sluice_endpoint_put(map->bound);
-	}
 	sluice_area_put(map->area);
 	fput(map->file);
 	kfree(map);
@@ -84,7 +100,7 @@ static vm_fault_t map_fault(struct vm_fault *vmf)
 	struct mapping *map = vmf->vma->vm_private_data;
 	struct page *page;
 
-	if (!map)
+	if (!map_is_of(map, vmf->vma))
 		return VM_FAULT_SIGBUS;
 	page = sluice_area_page(map->area, vmf->pgoff);
 	if (IS_ERR(page))
@@ -137,6 +153,7 @@ int sluice_map(struct vm_area_struct *vma, struct sluice_area *area,
 		kfree(map);
 		return ret;
 	}
+	refcount_set(&map->vmas, 1);
 	refcount_set(&map->pieces, 1);
 	map->area = sluice_area_get(area);
 	sluice_area_keep(area, &map->keeper, ep->user);

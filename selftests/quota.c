@@ -339,6 +339,52 @@ TEST_F(quota, not_of_who_has_read)
 	EXPECT_EQ(0, third_one(true)) TH_LOG("unmapped before");
 }
 
+/* A child's mapping that has no memory (see mapping.c) keeps it all the same. */
+static void empty_mapping(int ch)
+{
+	struct sluice_segment seg = { };
+	struct sluice_join j;
+	int fd = must(join_full(ch, SLUICE_PUBLISHER, 0, 0, &j));
+	pid_t pid;
+	void *p;
+
+	seg.generation = j.generation;
+	must(call(fd, SLUICE_IOC_SEGMENT, &seg));
+	p = map_area(fd, seg.offset, seg.size, PROT_READ);
+	if (madvise(p, seg.size, MADV_DOFORK))
+		_exit(KSFT_SKIP);
+	pid = child();
+	if (!pid) {
+		close(fd);
+		pause();
+	}
+	must(munmap(p, seg.size));
+	close(fd);
+	/* The child may have to close its descriptor yet. */
+	check(until(!stat_of(ch).publishers));
+	check(join_role(ch, SLUICE_PUBLISHER) == -EDQUOT);
+	kill_and_reap(pid);
+	must(join_role(ch, SLUICE_PUBLISHER));
+	_exit(0);
+}
+
+TEST_F(quota, kept_by_an_empty_mapping)
+{
+	struct sluice_config cfg = { .pool = 2 << 20 };
+	pid_t pid;
+	int ch, ret;
+
+	set(self, "user_bytes", 3 << 20);
+	ch = must(make_channel(NULL, &cfg));
+	pid = user(USER);
+	if (!pid)
+		empty_mapping(ch);
+	ret = reap(pid);
+	if (ret == KSFT_SKIP)
+		SKIP(return, "MADV_DOFORK is refused here");
+	EXPECT_EQ(0, ret);
+}
+
 /*
  * What is left of a channel when its descriptors are gone is not its maker's,
  * but his who keeps it: a cursor, and the member table with it, or that alone.
