@@ -5,8 +5,6 @@
  *
  * Locks: holder->call; the domain's, see domain.c.
  */
-#include <linux/slab.h>
-
 #include "domain.h"
 #include "event.h"
 #include "grant.h"
@@ -77,8 +75,7 @@ static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
 	case SLUICE_EVENT_REVOKED:
 		revoked = list_first_entry(&holder->revoked,
 					   struct sluice_revoked, news);
-		list_del(&revoked->news);
-		kfree(revoked);
+		sluice_revoked_free(holder, revoked);
 		break;
 	case SLUICE_EVENT_CONTENDED:
 		grant = list_first_entry_or_null(&holder->notices,

@@ -72,16 +72,34 @@ static struct sluice_grant *grant_charge(struct sluice_user *user,
 	return ERR_PTR(ret);
 }
 
-static void grant_uncharge(struct sluice_grant *grant)
+void sluice_grant_unmind(struct sluice_grant *grant)
 {
 	kfree(grant->revoked);
 	grant->revoked = NULL;
+}
+
+static void grant_uncharge(struct sluice_grant *grant)
+{
+	sluice_grant_unmind(grant);
 	sluice_uncharge(grant->user, SLUICE_RES_LOCKS, 1);
 }
 
 struct sluice_grant *sluice_grant_new(struct sluice_user *user)
 {
 	return grant_charge(user, NULL);
+}
+
+struct sluice_grant *sluice_spare_new(struct sluice_user *user)
+{
+	struct sluice_grant *spare = sluice_grant_new(user);
+
+	if (IS_ERR(spare))
+		return spare;
+	spare->revoked = kzalloc(sizeof(*spare->revoked), GFP_KERNEL_ACCOUNT);
+	if (spare->revoked)
+		return spare;
+	sluice_grant_free(spare);
+	return ERR_PTR(-ENOMEM);
 }
 
 void sluice_grant_reset(struct sluice_grant *grant)
@@ -419,6 +437,8 @@ static struct sluice_grant *grant_split(struct sluice_grant *grant, u64 start,
 	tail->expires = grant->expires;
 	tail->start = start;
 	tail->last = grant->last;
+	if (!sluice_grant_revocable(tail))
+		sluice_grant_unmind(tail);
 	grant_trim(grant, grant->start, start - 1);
 	grant_insert(tail);
 	grant_hold(tail);

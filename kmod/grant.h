@@ -50,7 +50,7 @@ struct sluice_revoked {
  * @token: of an exclusive one
  * @notice: number of the notice, while there is one
  * @serial: growing in the lockspace, new with each change of what it is
- * @revoked: what will be told when it is taken back
+ * @revoked: what will be told when it is taken back; of each that may be
  * @mode: enum sluice_mode
  * @wanted: the strongest mode others were seen waiting for
  * @backed: SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK: what goes with it
@@ -83,6 +83,12 @@ struct sluice_grant {
 	bool stands_in;
 };
 
+/* May it be taken from its holder? */
+static inline bool sluice_grant_revocable(const struct sluice_grant *grant)
+{
+	return grant->expires || grant->backed;
+}
+
 static inline bool sluice_ranges_overlap(u64 start, u64 last, u64 start2,
 					 u64 last2)
 {
@@ -97,6 +103,12 @@ static inline bool sluice_ranges_overlap(u64 start, u64 last, u64 start2,
  */
 struct sluice_grant *sluice_grant_new(struct sluice_user *user);
 void sluice_grant_free(struct sluice_grant *grant);
+
+/* The same for one of several spares: one that may be taken back, too. */
+struct sluice_grant *sluice_spare_new(struct sluice_user *user);
+
+/* Nobody will be told of its end. */
+void sluice_grant_unmind(struct sluice_grant *grant);
 
 /* Nobody's, and of nothing, but for who is charged for it. */
 void sluice_grant_reset(struct sluice_grant *grant);

@@ -10,6 +10,8 @@
  */
 #include <linux/err.h>
 #include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "backing.h"
 #include "compat.h"
@@ -91,7 +93,7 @@ static int spares_get(struct sluice_wants *items)
 		for (j = 0; j < SLUICE_SPARES; j++) {
 			spare = &items->wants[i].spares[j];
 			if (!*spare)
-				*spare = sluice_grant_new(items->wants[i].holder->user);
+				*spare = sluice_spare_new(items->wants[i].holder->user);
 			if (IS_ERR(*spare))
 				return PTR_ERR(*spare);
 		}
@@ -210,7 +212,66 @@ long sluice_held_unlock(struct sluice_call *call)
 	return !ret && lost ? -ESTALE : ret;
 }
 
-static void renew_do(struct sluice_want *want, u64 now)
+/*
+ * What tells of the end of leases, for grants that had none before. It is got
+ * without the lock, and what is too much of it given back.
+ */
+struct tellings {
+	struct list_head list;
+	u32 count;
+};
+
+static int tellings_get(struct tellings *tellings, u32 count)
+{
+	struct sluice_revoked *revoked;
+
+	for (; tellings->count < count; tellings->count++) {
+		revoked = kzalloc(sizeof(*revoked), GFP_KERNEL_ACCOUNT);
+		if (!revoked)
+			return -ENOMEM;
+		list_add(&revoked->news, &tellings->list);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static struct sluice_revoked *tellings_take(struct tellings *tellings)
+{
+	struct sluice_revoked *revoked =
+		list_first_entry(&tellings->list, struct sluice_revoked, news);
+
+	list_del(&revoked->news);
+	tellings->count--;
+	return revoked;
+}
+
+static void tellings_free(struct tellings *tellings)
+{
+	struct sluice_revoked *revoked, *next;
+
+	list_for_each_entry_safe(revoked, next, &tellings->list, news)
+		kfree(revoked);
+}
+
+static u32 renew_needs(struct sluice_want *want)
+{
+	struct sluice_resource *resource = want_resource(want);
+	struct sluice_grant *grant;
+	u32 needs = 0;
+
+	if (!want->lease)
+		return 0;
+	for (grant = sluice_grant_own(want->holder, resource, want->start,
+				      want->last);
+	     grant; grant = sluice_grant_own_next(grant, want->last))
+		needs += !grant->revoked;
+	return needs;
+}
+
+static void renew_do(struct sluice_want *want, u64 now,
+		     struct tellings *tellings)
 {
 	struct sluice_resource *resource = want_resource(want);
 	struct sluice_holder *holder = want->holder;
@@ -222,20 +283,42 @@ static void renew_do(struct sluice_want *want, u64 now)
 		grant->expires = want->lease ? now + want->lease : 0;
 		if (!grant->expires)
 			continue;
+		if (!grant->revoked)
+			grant->revoked = tellings_take(tellings);
 		list_add_tail(&grant->leased, &holder->leased);
 		sluice_holder_set_alarm(holder, grant->expires);
 	}
+}
+
+/* Return: 0, -ESTALE, or how many tellings it takes. */
+static int renew_try(struct sluice_holder *holder, struct sluice_wants *items,
+		     struct tellings *tellings)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	u64 now = ktime_get_ns();
+	u32 i, needs = 0;
+	int ret = 0;
+
+	for (i = 0; i < items->count && !ret; i++)
+		if (!want_held(&items->wants[i], NULL))
+			ret = -ESTALE;
+	for (i = 0; i < items->count && !ret; i++)
+		needs += renew_needs(&items->wants[i]);
+	if (!ret && needs > tellings->count)
+		ret = needs;
+	for (i = 0; i < items->count && !ret; i++)
+		renew_do(&items->wants[i], now, tellings);
+	sluice_domain_unlock(domain);
+	return ret;
 }
 
 long sluice_held_renew(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
-	struct sluice_domain *domain;
 	struct sluice_wants items sluice_unset;
-	u64 now;
+	struct tellings tellings = { LIST_HEAD_INIT(tellings.list) };
 	int ret;
-	u32 i;
 
 	if (arg->flags || arg->resv)
 		return -EINVAL;
@@ -243,14 +326,12 @@ long sluice_held_renew(struct sluice_call *call)
 			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)
 		return ret;
-	domain = sluice_domain_lock(holder->domain);
-	for (i = 0; i < items.count && !ret; i++)
-		if (!want_held(&items.wants[i], NULL))
-			ret = -ESTALE;
-	now = ktime_get_ns();
-	for (i = 0; i < items.count && !ret; i++)
-		renew_do(&items.wants[i], now);
-	sluice_domain_unlock(domain);
+	do {
+		ret = renew_try(holder, &items, &tellings);
+		if (ret > 0)
+			ret = tellings_get(&tellings, ret) ?: -EAGAIN;
+	} while (ret == -EAGAIN);
+	tellings_free(&tellings);
 	sluice_wants_free(&items);
 	return ret;
 }

@@ -109,10 +109,7 @@ void sluice_holder_revoke(struct sluice_holder *holder,
 
 	sluice_domain_assert(holder->domain);
 	grant->revoked = NULL;
-	/* What was split off has none; its end matters more than its telling. */
-	if (!revoked)
-		revoked = kzalloc(sizeof(*revoked), GFP_KERNEL_ACCOUNT);
-	if (revoked) {
+	if (!WARN_ON_ONCE(!revoked)) {
 		revoked->space = grant->resource->space->object.id;
 		revoked->start = grant->start;
 		revoked->last = grant->last;
@@ -121,9 +118,19 @@ void sluice_holder_revoke(struct sluice_holder *holder,
 		revoked->mode = grant->mode;
 		revoked->key = grant->resource->key;
 		list_add_tail(&revoked->news, &holder->revoked);
+		/* In place of the grant, until it is read. */
+		sluice_charge_over(holder->user, SLUICE_RES_LOCKS, 1);
 	}
 	sluice_holder_tell(holder, SLUICE_NEWS_REVOKED);
 	grant_leave(grant, true, dirty);
+}
+
+void sluice_revoked_free(struct sluice_holder *holder,
+			 struct sluice_revoked *revoked)
+{
+	list_del(&revoked->news);
+	kfree(revoked);
+	sluice_uncharge(holder->user, SLUICE_RES_LOCKS, 1);
 }
 
 bool sluice_holder_lost(struct sluice_holder *holder,
@@ -291,7 +298,7 @@ static void holder_free(struct kref *ref)
 
 	sluice_registry_remove(&holder->entry);
 	list_for_each_entry_safe(revoked, next, &holder->revoked, news)
-		kfree(revoked);
+		sluice_revoked_free(holder, revoked);
 	mutex_destroy(&holder->call);
 	mutex_destroy(&holder->backing_lock);
 	sluice_grant_forget(holder);

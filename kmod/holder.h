@@ -20,6 +20,7 @@ struct pid;
 struct sluice_domain;
 struct sluice_grant;
 struct sluice_lockspace;
+struct sluice_revoked;
 struct sluice_user;
 
 /* What poll() is told, see @news of struct sluice_holder. */
@@ -113,6 +114,10 @@ void sluice_holder_put(struct sluice_holder *holder);
 void sluice_holder_revoke(struct sluice_holder *holder,
 			  struct sluice_grant *grant, int error,
 			  struct list_head *dirty);
+
+/* It was told, or never will be. */
+void sluice_revoked_free(struct sluice_holder *holder,
+			 struct sluice_revoked *revoked);
 
 /**
  * sluice_holder_lost - was it revoked with an error, and not told yet?

@@ -74,7 +74,7 @@ static int want_prepare_grant(struct sluice_want *want)
 	 */
 	if ((READ_ONCE(holder->held_count) || want->space->words) &&
 	    !want->spares[0] && (want->start || want->last != SLUICE_END))
-		want->spares[0] = sluice_grant_new(holder->user);
+		want->spares[0] = sluice_spare_new(holder->user);
 	return PTR_ERR_OR_ZERO(want->spares[0]);
 }
 

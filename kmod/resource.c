@@ -386,6 +386,7 @@ void sluice_resource_mark(struct sluice_resource *resource,
 	sluice_domain_assert(resource->space->domain);
 	grant->holder = NULL;
 	grant->lost = lost;
+	sluice_grant_unmind(grant);
 	while ((mark = mark_alike(resource, grant))) {
 		grant->start = min(grant->start, mark->start);
 		grant->last = max(grant->last, mark->last);
@@ -412,6 +413,7 @@ static bool mark_split(struct sluice_resource *resource,
 	behind->lost = mark->lost;
 	behind->serial = ++resource->space->changes;
 	behind->resource = resource;
+	sluice_grant_unmind(behind);
 	list_add(&behind->news, &mark->news);
 	resource->died_count++;
 	return true;

@@ -41,7 +41,7 @@ MODULE_PARM_DESC(user_resources, "resources a user may have brought into being")
 static unsigned int user_locks = 1U << 20;
 module_param(user_locks, uint, 0644);
 MODULE_PARM_DESC(user_locks,
-		 "ranges a user may hold, wait for, or have died with");
+		 "ranges a user may hold, wait for, have died with, or have lost unread");
 
 static unsigned int channel_slots = 65536;
 module_param(channel_slots, uint, 0644);

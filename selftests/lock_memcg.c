@@ -314,4 +314,71 @@ TEST_F(memcg, locker_pays)
 	EXPECT_TRUE(until(nothing_left(self->space)));
 }
 
+/*
+ * What there is to tell of what was taken back is paid for by whose it was, also
+ * of parts that were split off, and of leases that came later. It is more than
+ * what processors have charged ahead.
+ */
+#define PARTS		20000
+
+static void split_some(int h, int space, __u64 lease)
+{
+	struct sluice_item all = range(space, "parts", SLUICE_PR, 0, 2 * PARTS);
+	struct sluice_item gaps[SLUICE_ITEMS_MAX];
+	int n = 0, i;
+
+	all.lease = lease;
+	must(take(h, all));
+	while (n < PARTS) {
+		for (i = 0; i < SLUICE_ITEMS_MAX && n < PARTS; i++, n++)
+			gaps[i] = range(space, "parts", SLUICE_UNLOCKED,
+					2 * n + 1, 2 * n + 1);
+		must(act_on(h, SLUICE_IOC_UNLOCK, gaps, i, 0));
+	}
+}
+
+static void lose_parts(int h, int space)
+{
+	struct sluice_item parts[SLUICE_ITEMS_MAX];
+	int n = 0, i;
+
+	while (n < PARTS) {
+		for (i = 0; i < SLUICE_ITEMS_MAX && n < PARTS; i++, n++) {
+			parts[i] = range(space, "parts", SLUICE_PR, 2 * n, 2 * n);
+			parts[i].lease = NSEC_PER_MSEC;
+		}
+		must(act_on(h, SLUICE_IOC_RENEW, parts, i, 0));
+	}
+}
+
+static void lose_some(int space, struct news *news)
+{
+	int own = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL));
+	struct sluice_lock_event ev;
+	long long before, after;
+	int n = 0;
+
+	(void)space;
+	before = memcg_current("locker");
+	split_some(h, own, news->step * 3600 * NSEC_PER_SEC);
+	lose_parts(h, own);
+	check(until(lockspace_stat(own).grants == 1));
+	after = memcg_current("locker");
+	check(after - before > PARTS * 80LL);
+	while (!event_now(h, &ev))
+		n += ev.type == SLUICE_EVENT_REVOKED;
+	check(n == PARTS);
+	check(until(memcg_current("locker") - before < PARTS * 40LL));
+}
+
+TEST_F(memcg, who_lost_pays)
+{
+	struct news *news = shared(sizeof(*news));
+
+	/* Without a lease at first, then with one from the start. */
+	for (news->step = 0; news->step < 2; news->step++)
+		EXPECT_EQ(0, reap_slowly(start_locker(lose_some, self->space,
+						      news)));
+}
+
 TEST_HARNESS_MAIN

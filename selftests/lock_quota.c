@@ -257,4 +257,68 @@ TEST_F(quota, marks)
 	EXPECT_TRUE(each_time(die_often));
 }
 
+/*
+ * What was taken back counts until that is read, so who never reads cannot have
+ * more and more of it. A part that was split off is no way around.
+ */
+static struct sluice_item leased(struct sluice_item i)
+{
+	i.lease = 50 * NSEC_PER_MSEC;
+	return i;
+}
+
+static void lose_to_the_limit(bool split)
+{
+	int space = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL)), i;
+	struct sluice_item other = whole(space, "other", SLUICE_PR);
+	struct sluice_lock_event ev;
+
+	if (split) {
+		/* To split it takes some to spare. */
+		must(try(h, range(space, "r", SLUICE_PR, 0, 2 * LIMIT)));
+		for (i = 0; i < LIMIT - 3; i++)
+			must(unlock(h, range(space, "r", SLUICE_UNLOCKED,
+					     2 * i + 1, 2 * i + 1)));
+		for (i = 0; i < LIMIT - 2; i++)
+			must(renew(h, leased(range(space, "r", SLUICE_PR, 2 * i,
+						   2 * i))));
+		for (; i < LIMIT; i++)
+			must(try(h, leased(nth(space, i, SLUICE_PR))));
+	} else {
+		for (i = 0; i < LIMIT; i++)
+			must(try(h, leased(nth(space, i, SLUICE_PR))));
+	}
+	check(until(!lockspace_stat(space).grants));
+	check(try(h, other) == -EDQUOT);
+	check(try(must(make_holder(NULL)), other) == -EDQUOT);
+	for (i = 0; i < LIMIT; i++) {
+		must(event_of(h, SLUICE_EVENT_REVOKED, &ev));
+		must(try(h, other));
+		must(unlock_all(h));
+	}
+	check(event_now(h, &ev) == -EAGAIN);
+}
+
+static void lose_unread(void)
+{
+	lose_to_the_limit(false);
+}
+
+static void lose_parts_unread(void)
+{
+	lose_to_the_limit(true);
+}
+
+TEST_F(quota, lost_unread)
+{
+	parameter_set(&self->set, "user_locks", LIMIT);
+	EXPECT_TRUE(each_time(lose_unread));
+}
+
+TEST_F(quota, parts_lost_unread)
+{
+	parameter_set(&self->set, "user_locks", LIMIT);
+	EXPECT_TRUE(each_time(lose_parts_unread));
+}
+
 TEST_HARNESS_MAIN
