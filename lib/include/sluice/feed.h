@@ -113,9 +113,10 @@ int sluice_feed_fd(const struct sluice_feed *feed);
  * @feed: as attached
  * @deadline: until when to wait
  *
- * Return: 0: it has ended, between two messages; -ETIMEDOUT; -EINTR; or why it
- * failed: -EPIPE, -ECONNRESET and the like: the socket's error; -ECONNABORTED:
- * it was evicted; -ECHILD.
+ * Return: 0: it has ended, between two messages; -ETIMEDOUT: it has not, even
+ * if @deadline is 0 (never -EAGAIN); -EINTR; or why it failed: -EPIPE,
+ * -ECONNRESET and the like: the socket's error; -ECONNABORTED: it was evicted;
+ * -ECHILD.
  */
 int sluice_feed_wait(struct sluice_feed *feed, int64_t deadline);
 

@@ -117,6 +117,7 @@ struct sluice_lockspace_options {
  * -EACCES: its mode does not permit @access; -EPERM: the owner or group is not
  * the caller's to give; -EINVAL: options or name are nonsense; -ENAMETOOLONG;
  * -E2BIG: options this library does not know; -EDQUOT: beyond the user's quota;
+ * -EINTR: a signal came just as somebody else made one of that name;
  * -EOPNOTSUPP: the module is too old to have lockspaces; -EMFILE, -ENFILE,
  * -ENOMEM; -EPROTONOSUPPORT.
  */
@@ -241,7 +242,8 @@ int sluice_lockspace_stat(const struct sluice_lockspace *lockspace,
  * called from any thread.
  *
  * Return: 0; what @visit returned if that was not 0; or a negative errno value
- * as sluice_lockspace_open().
+ * as sluice_lockspace_open(); -EINTR: a signal came, and the list is not
+ * complete.
  */
 int sluice_lockspace_list(int (*visit)(const struct sluice_lockspace_stat *stat,
 				       void *data), void *data);

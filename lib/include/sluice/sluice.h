@@ -44,9 +44,10 @@
  * What a peer can do
  * ------------------
  * Everything that a peer writes is read once, checked, and used from the copy.
- * A publisher or subscriber that lies is left aside and named by an event; the others
- * go on. What a message says is the sender's word: a hostile publisher may
- * change it while you read, so copy what you check.
+ * A publisher or subscriber that lies is left aside and named by an event (of
+ * several at one place between two looks at the events, the last one is); the
+ * others go on. What a message says is the sender's word: a hostile publisher
+ * may change it while you read, so copy what you check.
  */
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H
@@ -149,9 +150,11 @@ struct sluice_channel_options {
  *
  * Return: 0; -ENOENT: no such channel (or the module is not loaded:
  * sluice_query_info() tells); -EEXIST: SLUICE_OPEN_EXCL and there is one;
- * -EACCES: its mode does not permit @access; -EINVAL: options or name are
- * nonsense; -ENAMETOOLONG; -E2BIG: options this library does not know; -EDQUOT:
- * beyond the user's quota; -EMFILE, -ENFILE, -ENOMEM; -EPROTONOSUPPORT.
+ * -EACCES: its mode does not permit @access; -EPERM: the owner or group is not
+ * the caller's to give; -EINVAL: options or name are nonsense; -ENAMETOOLONG;
+ * -E2BIG: options this library does not know; -EDQUOT: beyond the user's quota;
+ * -EINTR: a signal came just as somebody else made one of that name; -EMFILE,
+ * -ENFILE, -ENOMEM; -EPROTONOSUPPORT.
  */
 int sluice_channel_open(const char *name,
 			const struct sluice_channel_options *options,
@@ -247,7 +250,7 @@ int sluice_channel_stat(const struct sluice_channel *channel,
  * called from any thread.
  *
  * Return: 0; what @visit returned if that was not 0; or a negative errno value
- * as sluice_channel_open().
+ * as sluice_channel_open(); -EINTR: a signal came, and the list is not complete.
  */
 int sluice_channel_list(int (*visit)(const struct sluice_stat *stat,
 				     void *data), void *data);
@@ -305,6 +308,11 @@ enum sluice_event_type {
  * @uid: likewise
  * @gid: likewise
  * @resv: zero
+ *
+ * Of each place one ENDED and one CORRUPT is kept until it is asked for: of
+ * several peers that came and went there meanwhile, the last one's. What was
+ * lost of the others is in the statistics only. Either may come after the
+ * JOINED of who has the place now, and without a JOINED of its own.
  */
 struct sluice_event {
 	uint32_t type;
@@ -456,7 +464,9 @@ uint64_t sluice_publisher_generation(const struct sluice_publisher *publisher);
  * only then is it waited for subscribers to release.
  *
  * Return: 0; -EAGAIN, -ETIMEDOUT: no room; -EINTR; -EMSGSIZE: it will never
- * fit, not even into a pool grown to its limit (if it may grow by itself); -ECHILD; -ENOMEM; -EDQUOT.
+ * fit, not even into a pool grown to its limit (if it may grow by itself);
+ * -ESHUTDOWN: this publisher was evicted, and there is no room that could be had
+ * without the kernel; -ECHILD; -ENOMEM; -EDQUOT.
  */
 int sluice_publisher_loan(struct sluice_publisher *publisher, size_t length,
 			  struct sluice_loan *loan, int64_t deadline);
@@ -505,12 +515,14 @@ int sluice_publisher_discard(struct sluice_publisher *publisher,
  *
  * Loans may be published in any order; a message's position is given here.
  * With descriptors, or when a subscriber sleeps, one system call is made;
- * otherwise none.
+ * otherwise none. So a publisher that was evicted is not told by this, unless
+ * there are descriptors: it returns 0, and the message may reach nobody.
  *
  * Return: 0; -EINVAL: not a loan of this publisher, or its length was
  * increased; -EBADF: one of the descriptors; -ELOOP: one that could form a
  * cycle of references (Sluice's own, unix sockets, epoll and io_uring);
- * -ETOOMANYREFS: too many descriptors in flight; -ECHILD; -ENOMEM.
+ * -ETOOMANYREFS: too many descriptors in flight; -ESHUTDOWN: it has descriptors,
+ * and this publisher was evicted; -ECHILD; -ENOMEM.
  */
 int sluice_publisher_publish(struct sluice_publisher *publisher,
 			     struct sluice_loan *loan);
@@ -567,8 +579,8 @@ int sluice_publisher_flush(struct sluice_publisher *publisher,
  * fits is as long as the greatest segment.
  *
  * Return: 0; -ENOSPC: beyond the channel's pool_limit, or SLUICE_SEGMENTS_MAX
- * reached; -EDQUOT: beyond the user's quota; -EINVAL: 0 bytes; -ENOMEM;
- * -ECHILD.
+ * reached; -EDQUOT: beyond the user's quota; -EINVAL: 0 bytes; -ESHUTDOWN: this
+ * publisher was evicted; -ENOMEM; -ECHILD.
  */
 int sluice_publisher_grow(struct sluice_publisher *publisher, size_t bytes);
 
@@ -759,7 +771,8 @@ sluice_subscriber_generation(const struct sluice_subscriber *subscriber);
  * is left and everything is received (not with SLUICE_JOIN_STAY; a publisher
  * that joins later ends this); -ENOBUFS: it holds as many as it may;
  * -ECONNABORTED: it was evicted; -EPROTO: a publisher lied and is left aside
- * (given once for each, and named by an event; call again for the others);
+ * (given once for each; an event names it, or the last of several at one place;
+ * call again for the others);
  * -ECHILD; -ENOMEM, -EMFILE: a new publisher's memory could not be mapped
  * (call again).
  */
@@ -829,7 +842,8 @@ int sluice_subscriber_release_batch(struct sluice_subscriber *subscriber,
  * It is delivered again, marked SLUICE_MESSAGE_REDELIVERED, to whoever asks first.
  *
  * Return: 0; -EOPNOTSUPP: not a queue; -EINVAL: it does not hold this
- * message; -ECHILD.
+ * message; -ECONNABORTED: it was evicted, as sluice_subscriber_release();
+ * -ECHILD.
  */
 int sluice_subscriber_reject(struct sluice_subscriber *subscriber,
 			     struct sluice_message *message);
@@ -843,7 +857,8 @@ int sluice_subscriber_reject(struct sluice_subscriber *subscriber,
  * May be called several times: each makes a new descriptor of the same file.
  *
  * Return: a descriptor, close-on-exec, the caller's to close; -EINVAL: no such
- * one; -ENOENT: the publisher has taken it back; -EMFILE, -ENFILE; -ECHILD.
+ * one; -ENOENT: the publisher has taken it back; -ESTALE: the publisher has left,
+ * and its place is free or another's; -EMFILE, -ENFILE; -ECHILD.
  */
 int sluice_subscriber_receive_fd(struct sluice_subscriber *subscriber,
 				 const struct sluice_message *message,
@@ -856,9 +871,11 @@ int sluice_subscriber_receive_fd(struct sluice_subscriber *subscriber,
  * @identity: filled in, as the kernel has written it
  * @size: sizeof(*@identity)
  *
- * For ids of the caller's own namespaces use sluice_subscriber_peer().
+ * For ids of the caller's own namespaces use sluice_subscriber_peer(). It is
+ * read from @message alone, and not checked that this is held: of another the
+ * answer means nothing.
  *
- * Return: 0; -EINVAL: it does not hold this message; -ECHILD.
+ * Return: 0; -ECHILD.
  */
 int sluice_subscriber_sender(const struct sluice_subscriber *subscriber,
 			     const struct sluice_message *message,
@@ -886,7 +903,7 @@ int sluice_subscriber_peer(const struct sluice_subscriber *subscriber,
  *
  * Call until -EAGAIN; then EPOLLPRI is off until something happens. A peer that
  * came and went between two calls may be left out, unless messages of it were
- * received.
+ * received; of several such at one place only the last is sure to be told of.
  *
  * Return: 0; -EAGAIN: nothing happened; -ECHILD.
  */
