@@ -19,6 +19,7 @@
  * page fault is not handled, but fails.
  */
 #include <linux/atomic.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "domain.h"
@@ -64,6 +65,26 @@ struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain)
 		if (!domain->forward)
 			return domain;
 		mutex_unlock(&domain->lock);
+	}
+}
+
+void sluice_domain_later(struct sluice_domain *domain,
+			 struct sluice_later *later)
+{
+	sluice_domain_assert(domain);
+	domain = sluice_domain_root(domain);
+	later->next = domain->later;
+	domain->later = later;
+}
+
+void sluice_domain_catch_up(struct sluice_later *later)
+{
+	struct sluice_later *next;
+
+	for (; later; later = next) {
+		next = later->next;
+		later->fn(later);
+		cond_resched();
 	}
 }
 

@@ -7,12 +7,25 @@
 #include <linux/mutex.h>
 
 /**
+ * struct sluice_later - what is not to be done while a domain is locked
+ * @next: that was put off before
+ * @fn: does it, and frees this
+ *
+ * To be had before there is no way back: a part of what it is done to.
+ */
+struct sluice_later {
+	struct sluice_later *next;
+	void (*fn)(struct sluice_later *later);
+};
+
+/**
  * struct sluice_domain - lockspaces and holders that may wait for each other
  * @ref: of lockspaces and holders that began here, and of domains joined to it
  * @lock: guards all of them, while @forward is NULL
  * @id: lock order between two domains
  * @forward: the domain this one was joined to; set once, under both locks
  * @weight: domains joined to it, and itself
+ * @later: put off until @lock is not held; NULL when it is not
  */
 struct sluice_domain {
 	struct kref ref;
@@ -20,6 +33,7 @@ struct sluice_domain {
 	u64 id;
 	struct sluice_domain *forward;
 	unsigned int weight;
+	struct sluice_later *later;
 };
 
 struct sluice_domain *sluice_domain_new(void);
@@ -33,9 +47,17 @@ void sluice_domain_put(struct sluice_domain *domain);
  */
 struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain);
 
+/* Whoever unlocks does what was put off. */
+void sluice_domain_catch_up(struct sluice_later *later);
+
 static inline void sluice_domain_unlock(struct sluice_domain *domain)
 {
+	struct sluice_later *later = domain->later;
+
+	domain->later = NULL;
 	mutex_unlock(&domain->lock);
+	if (unlikely(later))
+		sluice_domain_catch_up(later);
 }
 
 /* Return: the domain that @domain has become part of, if it is not joined now. */
@@ -67,5 +89,13 @@ static inline void sluice_domain_assert(struct sluice_domain *domain)
 	if (IS_ENABLED(CONFIG_LOCKDEP))
 		lockdep_assert_held(&sluice_domain_root(domain)->lock);
 }
+
+/**
+ * sluice_domain_later - put off what may take long until nobody waits for it
+ * @domain: has become part of one that is locked
+ * @later: what to do when that is unlocked
+ */
+void sluice_domain_later(struct sluice_domain *domain,
+			 struct sluice_later *later);
 
 #endif

@@ -5,6 +5,7 @@
  *
  * Locks: holder->call; the domain's, see domain.c.
  */
+#include "compat.h"
 #include "domain.h"
 #include "event.h"
 #include "grant.h"
@@ -59,7 +60,9 @@ static u64 event_look(struct sluice_holder *holder, struct sluice_lock_event *ev
 	return 0;
 }
 
-static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
+/* The domain's lock. @done: what a request was made of, if that is over. */
+static void event_drop(struct sluice_holder *holder, u32 type, u64 notice,
+		       struct sluice_wants *done)
 {
 	struct sluice_revoked *revoked;
 	struct sluice_grant *grant;
@@ -68,8 +71,7 @@ static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
 	switch (type) {
 	case SLUICE_EVENT_DONE:
 		sluice_request_finish(&holder->request, true);
-		sluice_lock_forget(holder);
-		atomic_set_release(&holder->busy, 0);
+		sluice_lock_detach(holder, done);
 		news &= ~SLUICE_NEWS_DONE;
 		break;
 	case SLUICE_EVENT_REVOKED:
@@ -89,6 +91,19 @@ static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
 	if (list_empty(&holder->notices))
 		news &= ~SLUICE_NEWS_NOTICE;
 	WRITE_ONCE(holder->news, news);
+}
+
+static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	struct sluice_wants done sluice_unset;
+
+	event_drop(holder, type, notice, &done);
+	sluice_domain_unlock(domain);
+	if (type != SLUICE_EVENT_DONE)
+		return;
+	sluice_wants_free(&done);
+	atomic_set_release(&holder->busy, 0);
 }
 
 static int event_tell(struct sluice_call *call, struct sluice_holder *holder)
@@ -126,15 +141,12 @@ long sluice_event_next(struct sluice_call *call)
 	notice = event_look(holder, event);
 	/* Those whose notice was given up by others are none any more. */
 	if (event->type == SLUICE_EVENT_NONE)
-		event_forget(holder, event->type, 0);
+		event_drop(holder, event->type, 0, NULL);
 	sluice_domain_unlock(domain);
 	ret = event->type == SLUICE_EVENT_NONE ? -EAGAIN :
 						 event_tell(call, holder);
-	if (!ret) {
-		domain = sluice_domain_lock(holder->domain);
+	if (!ret)
 		event_forget(holder, event->type, notice);
-		sluice_domain_unlock(domain);
-	}
 	mutex_unlock(&holder->call);
 	return ret;
 }

@@ -126,8 +126,8 @@ static int item_find_file(struct sluice_want *want,
 	if (!ret && item->flags & ITEM_BACKED)
 		ret = sluice_backing_get(want, file, item->flags & ITEM_BACKED);
 	if (!ret) {
-		want->path = file->f_path;
-		path_get(&want->path);
+		want->pin = sluice_pin_new(&file->f_path);
+		ret = want->pin ? 0 : -ENOMEM;
 	}
 	fput(file);
 	return ret;
@@ -207,7 +207,7 @@ static int items_copy(struct sluice_wants *items, struct sluice_holder *holder,
 static void want_init(struct sluice_want *want)
 {
 	memset(&want->key, 0, sizeof(want->key));
-	want->path = (struct path) {};
+	want->pin = NULL;
 	want->backing = NULL;
 	want->backed = 0;
 	want->spare = NULL;

@@ -409,15 +409,19 @@ long sluice_lock_lock(struct sluice_call *call)
 	return ret;
 }
 
-void sluice_lock_forget(struct sluice_holder *holder)
+void sluice_lock_detach(struct sluice_holder *holder, struct sluice_wants *items)
 {
-	struct sluice_wants items = {
-		.wants = holder->request.wants,
-		.count = holder->request.count,
-	};
-
+	items->wants = holder->request.wants;
+	items->count = holder->request.count;
 	holder->request.wants = NULL;
 	holder->request.count = 0;
+}
+
+void sluice_lock_forget(struct sluice_holder *holder)
+{
+	struct sluice_wants items sluice_unset;
+
+	sluice_lock_detach(holder, &items);
 	sluice_wants_free(&items);
 }
 

@@ -114,8 +114,8 @@ void sluice_want_release(struct sluice_want *want)
 			sluice_grant_free(want->spares[i]);
 	if (want->backing)
 		sluice_backing_put(want);
-	if (want->path.mnt)
-		path_put(&want->path);
+	if (want->pin)
+		sluice_pin_put(want->pin);
 	if (want->space)
 		sluice_lockspace_put(want->space);
 }
@@ -224,8 +224,7 @@ static int want_find(struct sluice_want *want)
 {
 	struct sluice_resource *resource;
 
-	resource = sluice_resource_add(want->space, &want->key,
-				       want->path.mnt ? &want->path : NULL,
+	resource = sluice_resource_add(want->space, &want->key, want->pin,
 				       want->holder->user, &want->spare);
 	if (IS_ERR(resource))
 		return PTR_ERR(resource);

@@ -18,7 +18,7 @@ struct sluice_lockspace;
  * @holder: who wants it
  * @space: reference
  * @key: of the resource
- * @path: of a file, reference
+ * @pin: of a file, reference; or NULL
  * @start: first byte
  * @last: last byte
  * @lease: nanoseconds, 0 for ever
@@ -54,7 +54,7 @@ struct sluice_want {
 	struct sluice_holder *holder;
 	struct sluice_lockspace *space;
 	struct sluice_key key;
-	struct path path;
+	struct sluice_pin *pin;
 	u64 start;
 	u64 last;
 	u64 lease;

@@ -103,12 +103,42 @@ void sluice_resource_free(struct sluice_resource *resource)
 	kfree(resource);
 }
 
+struct sluice_pin *sluice_pin_new(const struct path *path)
+{
+	struct sluice_pin *pin = kmalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);
+
+	if (!pin)
+		return NULL;
+	refcount_set(&pin->refs, 1);
+	pin->path = *path;
+	path_get(&pin->path);
+	return pin;
+}
+
+static void pin_free(struct sluice_later *later)
+{
+	struct sluice_pin *pin = container_of(later, struct sluice_pin, later);
+
+	path_put(&pin->path);
+	kfree(pin);
+}
+
+void sluice_pin_put(struct sluice_pin *pin)
+{
+	if (refcount_dec_and_test(&pin->refs))
+		pin_free(&pin->later);
+}
+
+/* With the file may go all that is in it. */
 static void resource_unpin(struct sluice_resource *resource)
 {
-	if (!resource->path.mnt)
+	struct sluice_pin *pin = resource->pin;
+
+	resource->pin = NULL;
+	if (!pin || !refcount_dec_and_test(&pin->refs))
 		return;
-	path_put(&resource->path);
-	resource->path = (struct path) {};
+	pin->later.fn = pin_free;
+	sluice_domain_later(resource->space->domain, &pin->later);
 }
 
 static bool resource_is_idle(const struct sluice_resource *resource)
@@ -261,7 +291,7 @@ static struct sluice_resource *resource_insert(struct sluice_lockspace *space,
 
 struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 					    const struct sluice_key *key,
-					    const struct path *path,
+					    struct sluice_pin *pin,
 					    struct sluice_user *user,
 					    struct sluice_resource **spare)
 {
@@ -279,9 +309,9 @@ struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 			return ERR_PTR(ret);
 		}
 	}
-	if (path && !resource->path.mnt) {
-		resource->path = *path;
-		path_get(&resource->path);
+	if (pin && !resource->pin) {
+		refcount_inc(&pin->refs);
+		resource->pin = pin;
 	}
 	return resource;
 }

@@ -6,9 +6,11 @@
 #include <linux/math.h>
 #include <linux/path.h>
 #include <linux/rbtree.h>
+#include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
 #include <linux/sluice.h>
 
+#include "domain.h"
 #include "mode.h"
 
 struct sluice_block;
@@ -49,6 +51,24 @@ static inline bool sluice_key_same(const struct sluice_key *a,
 }
 
 /**
+ * struct sluice_pin - a file whose inode is to stay
+ * @later: where the last reference goes with a domain locked
+ * @refs: of a want, and of resources
+ * @path: of the file, reference
+ */
+struct sluice_pin {
+	struct sluice_later later;
+	refcount_t refs;
+	struct path path;
+};
+
+/* Return: a pin, or NULL. */
+struct sluice_pin *sluice_pin_new(const struct path *path);
+
+/* With no domain locked: who is the last may have to wait for a file system. */
+void sluice_pin_put(struct sluice_pin *pin);
+
+/**
  * struct sluice_resource - what is held and waited for; the domain's lock
  * @node: in the lockspace's table
  * @by_number: in the lockspace's tree, even while it is idle
@@ -57,7 +77,7 @@ static inline bool sluice_key_same(const struct sluice_key *a,
  * @user: charged for it, unless it is idle: then who was the last; reference
  * @key: see there
  * @number: growing in the lockspace
- * @path: of a file, so that its inode stays while somebody has or wants it
+ * @pin: of a file, so that its inode stays while somebody has or wants it
  * @grants: interval tree of struct sluice_grant
  * @held: grants in each mode
  * @held_modes: those of which there are some
@@ -83,7 +103,7 @@ struct sluice_resource {
 	struct sluice_user *user;
 	struct sluice_key key;
 	u64 number;
-	struct path path;
+	struct sluice_pin *pin;
 	struct rb_root_cached grants;
 	u32 held[SLUICE_MODES];
 	u32 held_modes;
@@ -124,7 +144,7 @@ struct sluice_resource *sluice_resource_from(struct sluice_lockspace *space,
  * sluice_resource_add - find a resource, or put a new one in its place
  * @space: the lockspace
  * @key: of the resource
- * @path: of its file, or NULL
+ * @pin: of its file, or NULL
  * @user: charged for it, if there was none
  * @spare: becomes the resource and is set to NULL, if there is no memory of it;
  *	NULL if that was not to be had
@@ -134,7 +154,7 @@ struct sluice_resource *sluice_resource_from(struct sluice_lockspace *space,
  */
 struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 					    const struct sluice_key *key,
-					    const struct path *path,
+					    struct sluice_pin *pin,
 					    struct sluice_user *user,
 					    struct sluice_resource **spare);
 
