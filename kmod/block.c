@@ -150,22 +150,42 @@ free:
 	return ERR_PTR(ret);
 }
 
-void sluice_block_revoke(struct sluice_resource *resource, u64 start, u64 last)
+/* Out of all mappings. The domain's lock. */
+static void block_unmap(struct sluice_block *block, u64 start, u64 last)
 {
-	struct sluice_block *block = resource->block;
 	u64 end;
 
-	sluice_domain_assert(resource->space->domain);
-	if (!block || start >= block->limit)
+	if (start >= block->limit)
 		return;
 	end = min(last, block->limit - 1) | ~PAGE_MASK;
 	start &= PAGE_MASK;
 	unmap_mapping_range(block->file->f_mapping, start, end - start + 1, 1);
 }
 
+void sluice_block_revoke(struct sluice_resource *resource, u64 start, u64 last)
+{
+	sluice_domain_assert(resource->space->domain);
+	if (resource->block)
+		block_unmap(resource->block, start, last);
+}
+
 /*
  * Touching.
  */
+
+/*
+ * Return: what has the view's block; or NULL, as once the lockspace is closed
+ * and nobody has it any more. Whoever has another of its name has not this one.
+ * The domain's lock.
+ */
+static struct sluice_resource *view_resource(const struct view *view)
+{
+	struct sluice_resource *resource;
+
+	resource = sluice_resource_find(view->space, &view->key);
+	return resource && resource->block == view->block ? resource : NULL;
+}
+
 static bool mode_reads(u8 mode)
 {
 	return mode > SLUICE_NL;
@@ -180,7 +200,7 @@ static bool view_permits(struct view *view, pgoff_t index, bool write)
 	if (start >= view->block->size)
 		return false;
 	last = min(start + PAGE_SIZE, view->block->size) - 1;
-	resource = sluice_resource_find(view->space, &view->key);
+	resource = view_resource(view);
 	return resource &&
 		sluice_grant_covers(view->holder, resource, start, last,
 				    write ? sluice_mode_writes : mode_reads);
@@ -347,19 +367,18 @@ static int block_resize(struct sluice_block *block, u64 size)
 /* The domain's lock. What is revoked is only the caller's, who has it all. */
 static int view_resize(struct view *view, u64 size)
 {
-	struct sluice_resource *resource;
+	struct sluice_resource *resource = view_resource(view);
 	struct sluice_block *block = view->block;
 	u64 tail = size & ~PAGE_MASK;
 	struct page *page;
 
-	resource = sluice_resource_find(view->space, &view->key);
 	if (!resource || !sluice_grant_covers(view->holder, resource, 0,
 					      SLUICE_END,
 					      sluice_mode_exclusive) ||
 	    !sluice_grant_covers(view->holder, resource, 0, SLUICE_END,
 				 sluice_mode_writes))
 		return -EPERM;
-	sluice_block_revoke(resource, 0, SLUICE_END);
+	block_unmap(block, 0, SLUICE_END);
 	/* What comes back when it grows again has to be zero. */
 	page = size < block->size && tail ?
 		xa_load(&block->pages, size >> PAGE_SHIFT) : NULL;
@@ -389,10 +408,9 @@ static long view_size(struct sluice_call *call)
 }
 
 /* Only whole pages in the range; what is beyond the limit is nothing. */
-static void block_free_range(struct sluice_resource *resource, u64 start,
-			     u64 last)
+static void block_free_range(struct sluice_block *block, u64 start, u64 last)
 {
-	u64 limit = PAGE_ALIGN(resource->block->limit);
+	u64 limit = PAGE_ALIGN(block->limit);
 	pgoff_t first, end;
 
 	if (start >= limit)
@@ -402,8 +420,8 @@ static void block_free_range(struct sluice_resource *resource, u64 start,
 	end = (last + 1) >> PAGE_SHIFT;
 	if (first >= end)
 		return;
-	sluice_block_revoke(resource, start, last);
-	block_drop_pages(resource->block, first, end - 1);
+	block_unmap(block, start, last);
+	block_drop_pages(block, first, end - 1);
 }
 
 static long view_free(struct sluice_call *call)
@@ -419,10 +437,10 @@ static long view_free(struct sluice_call *call)
 	if (!(view->access & SLUICE_WRITE))
 		return -EACCES;
 	domain = sluice_domain_lock(view->holder->domain);
-	resource = sluice_resource_find(view->space, &view->key);
+	resource = view_resource(view);
 	if (resource && sluice_grant_covers(view->holder, resource, start, last,
 					    sluice_mode_writes)) {
-		block_free_range(resource, start, last);
+		block_free_range(view->block, start, last);
 		ret = 0;
 	}
 	sluice_domain_unlock(domain);
@@ -483,9 +501,6 @@ static int view_attach(struct view *view, struct sluice_block_open *open,
 {
 	struct sluice_resource *resource;
 
-	/* By another thread, meanwhile: nobody would ever let go of it. */
-	if (view->space->closed)
-		return -EBADF;
 	resource = sluice_resource_find(view->space, &view->key);
 	if (resource && resource->block && open->flags & SLUICE_OPEN_EXCL)
 		return -EEXIST;

@@ -5,6 +5,8 @@
  * A resource comes into being when somebody asks for it. It stays while it is
  * held or waited for and, as long as the lockspace can be found, while there is
  * something for the next one who comes: a dead owner's mark, a value, a block.
+ * Once it cannot be found, a call that had found it before gets nothing: what
+ * was forgotten must not come again as something else.
  *
  * Who takes something mostly takes it again. So the memory of the last few that
  * nobody needed any more stays in the table, idle: such a resource is as good as
@@ -295,9 +297,12 @@ struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 					    struct sluice_user *user,
 					    struct sluice_resource **spare)
 {
-	struct sluice_resource *resource = resource_lookup(space, key);
+	struct sluice_resource *resource;
 	int ret;
 
+	if (space->closed)
+		return ERR_PTR(-EBADF);
+	resource = resource_lookup(space, key);
 	if (!resource)
 		resource = resource_insert(space, key, spare);
 	if (IS_ERR(resource))

@@ -149,8 +149,9 @@ struct sluice_resource *sluice_resource_from(struct sluice_lockspace *space,
  * @spare: becomes the resource and is set to NULL, if there is no memory of it;
  *	NULL if that was not to be had
  *
- * Return: the resource, to be settled if it is not used; ERR_PTR(-EDQUOT) or
- * ERR_PTR(-ENOMEM).
+ * Return: the resource, to be settled if it is not used; ERR_PTR(-EDQUOT),
+ * ERR_PTR(-ENOMEM), or ERR_PTR(-EBADF) if the lockspace is closed, by another
+ * thread, since this call found it.
  */
 struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 					    const struct sluice_key *key,

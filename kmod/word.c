@@ -390,9 +390,6 @@ static int word_get(struct sluice_holder *holder, struct sluice_lockspace *space
 
 	if (holder->dead)
 		return -EOWNERDEAD;
-	/* By another thread, meanwhile. */
-	if (space->closed)
-		return -EBADF;
 	resource = sluice_resource_add(space, key, NULL, holder->user,
 				       &memory->resource);
 	if (IS_ERR(resource))

@@ -506,6 +506,46 @@ TEST_F(block, lockspace_closed)
 	EXPECT_EQ(-ENOENT, open_block(A, SPACE, 0, 0, 0));
 }
 
+/* A thread in LOCK of the block and of a file, of which a stranger has a lock. */
+static void waits_for_stranger(FIXTURE_DATA(block) *self, struct waiter *w, int fd)
+{
+	__u64 granted = lockspace_stat(SPACE).granted;
+
+	w->items[0] = I(EX);
+	w->items[1] = file_item(SPACE, fd, SLUICE_EX);
+	w->items[1].flags = SLUICE_ITEM_FCNTL;
+	w->l.count = 2;
+	waiter_start(w, A);
+	/* Both, and given back, as the file cannot be had. */
+	check(until(lockspace_stat(SPACE).granted >= granted + 2));
+	check(until(!lockspace_stat(SPACE).grants));
+}
+
+/* Who asked before, and got nothing yet, gets nothing that is new. */
+TEST_F(block, lockspace_closed_during_lock)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = must(open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+	struct waiter w = { };
+	int i;
+
+	fill(self, 0x55);
+	must(fcntl(fd, F_OFD_SETLK, &fl));
+	waits_for_stranger(self, &w, fd);
+	close(SPACE);
+	fl.l_type = F_UNLCK;
+	must(fcntl(fd, F_OFD_SETLK, &fl));
+	EXPECT_EQ(-EBADF, waiter_end(&w));
+	for (i = 0; i < PAGES; i++)
+		EXPECT_EQ(-SIGBUS, store(self->p[0] + i * PAGE, i));
+	EXPECT_EQ(-EPERM, resize(self->view[0], 1));
+	EXPECT_EQ(-SIGBUS, store(self->p[0] + PAGE, 1)) TH_LOG("a freed page");
+	EXPECT_EQ(-EPERM, give_back(self->view[0], 0, SLUICE_END));
+	EXPECT_EQ(0, unlock_all(A));
+	SPACE = must(make_lockspace(NULL, 0));
+	close(fd);
+}
+
 /* A mapping needs no descriptor. */
 TEST_F(block, view_closed)
 {
