@@ -290,40 +290,34 @@ static int grant_tell(struct sluice_dump *dump,
 		(grant->holder && put_grant(dump, grant)));
 }
 
-/* There are few, and in no order. */
-static const struct sluice_grant *
-mark_after(const struct sluice_resource *resource, u64 serial)
-{
-	const struct sluice_grant *mark, *next = NULL;
-
-	list_for_each_entry(mark, &resource->died, news)
-		if (mark->serial > serial &&
-		    (!next || mark->serial < next->serial))
-			next = mark;
-	return next;
-}
-
 static int marks_tell(struct sluice_dump *dump,
-		      const struct sluice_resource *resource)
+		      const struct sluice_resource *resource, u32 *budget)
 {
 	const struct sluice_grant *mark;
-	int ret = 0;
+	int ret;
 
-	while (!dump->cursor.marks_done && !ret) {
-		mark = mark_after(resource, dump->cursor.serial);
-		if (mark)
-			ret = grant_tell(dump, resource, mark);
-		if (!ret)
-			dump->cursor.serial = mark ? mark->serial : 0;
-		dump->cursor.marks_done = !mark;
+	if (dump->cursor.marks_done)
+		return 0;
+	list_for_each_entry(mark, &resource->died, news) {
+		if (mark->serial <= dump->cursor.serial)
+			continue;
+		if (!*budget)
+			return -EAGAIN;
+		--*budget;
+		ret = grant_tell(dump, resource, mark);
+		if (ret)
+			return ret;
+		dump->cursor.serial = mark->serial;
 	}
-	return ret;
+	dump->cursor.marks_done = true;
+	dump->cursor.serial = 0;
+	return 0;
 }
 
 static int resource_locks(struct sluice_dump *dump,
 			  struct sluice_resource *resource, u32 *budget)
 {
-	int ret = marks_tell(dump, resource);
+	int ret = marks_tell(dump, resource, budget);
 	struct sluice_grant *grant;
 
 	while (!ret) {

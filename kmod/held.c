@@ -336,6 +336,23 @@ long sluice_held_renew(struct sluice_call *call)
 	return ret;
 }
 
+static int recover_check(const struct sluice_wants *items)
+{
+	struct sluice_want *want;
+	u32 i, cuts = 0;
+
+	for (i = 0; i < items->count; i++)
+		if (!want_held(&items->wants[i], sluice_mode_writes))
+			return -EPERM;
+	for (i = 0; i < items->count; i++) {
+		want = &items->wants[i];
+		if (!sluice_resource_may_unmark(want_resource(want), want->start,
+						want->last, &cuts))
+			return -EDQUOT;
+	}
+	return 0;
+}
+
 static void recover_do(struct sluice_want *want, bool lost,
 		       struct list_head *dirty)
 {
@@ -373,9 +390,8 @@ long sluice_held_recover(struct sluice_call *call)
 		return ret;
 	ret = spares_get(&items);
 	domain = sluice_domain_lock(holder->domain);
-	for (i = 0; i < items.count && !ret; i++)
-		if (!want_held(&items.wants[i], sluice_mode_writes))
-			ret = -EPERM;
+	if (!ret)
+		ret = recover_check(&items);
 	for (i = 0; i < items.count && !ret; i++)
 		recover_do(&items.wants[i], arg->flags == SLUICE_RECOVER_LOST,
 			   &dirty);

@@ -15,7 +15,9 @@
  * Marks are ranges that were held for writing by who died, and ranges that were
  * declared lost; those of a kind are apart from each other. A resource keeps so
  * many that honest users will not notice, and beyond that the last one grows
- * over what lies between: too much is marked, not too little.
+ * over what lies between: too much is marked, not too little. Nor can they be
+ * cut into more than twice as many: who declares something consistent in their
+ * midst is refused, then, and may do it to more of them at once.
  *
  * Locks: the domain's, see domain.c.
  */
@@ -34,6 +36,7 @@
 #include "word.h"
 
 #define MARKS_MAX	256
+#define MARKS_CUT_MAX	(2 * MARKS_MAX)
 #define IDLE_MAX	16	/* of a lockspace */
 
 static u32 key_hash(const void *data, u32 len, u32 seed)
@@ -449,7 +452,7 @@ static bool mark_split(struct sluice_resource *resource,
 	behind->serial = ++resource->space->changes;
 	behind->resource = resource;
 	sluice_grant_unmind(behind);
-	list_add(&behind->news, &mark->news);
+	list_add_tail(&behind->news, &resource->died);
 	resource->died_count++;
 	return true;
 }
@@ -471,6 +474,26 @@ void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
 		else
 			mark_drop(resource, mark);
 	}
+}
+
+static u32 mark_cuts(const struct sluice_resource *resource, u64 start, u64 last)
+{
+	struct sluice_grant *mark;
+	u32 cuts = 0;
+
+	list_for_each_entry(mark, &resource->died, news)
+		cuts += mark->start < start && mark->last > last;
+	return cuts;
+}
+
+bool sluice_resource_may_unmark(const struct sluice_resource *resource,
+				u64 start, u64 last, u32 *cuts)
+{
+	u32 more = mark_cuts(resource, start, last);
+
+	sluice_domain_assert(resource->space->domain);
+	*cuts += more;
+	return !more || resource->died_count + *cuts <= MARKS_CUT_MAX;
 }
 
 u32 sluice_resource_status(const struct sluice_resource *resource, u64 start,

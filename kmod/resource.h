@@ -86,7 +86,7 @@ void sluice_pin_put(struct sluice_pin *pin);
  * @waiting: wants of each mode
  * @waiting_modes: those of which there are some
  * @converters: wants that may go on when one ahead cannot
- * @died: struct sluice_grant whose holders died with it
+ * @died: struct sluice_grant whose holders died with it, by serial
  * @died_count: of them
  * @value: the value block
  * @has_value: it is not zero
@@ -178,6 +178,19 @@ static inline void sluice_resource_dirty(struct sluice_resource *resource,
  */
 void sluice_resource_mark(struct sluice_resource *resource,
 			  struct sluice_grant *grant, bool lost);
+
+/**
+ * sluice_resource_may_unmark - is there room for the marks that this leaves?
+ * @resource: it is of
+ * @start: first byte
+ * @last: last byte
+ * @cuts: marks that become two by what the caller is going to do before, 0 at
+ *	first; those of this range are added
+ *
+ * Return: false if there were too many. Where none becomes two there is room.
+ */
+bool sluice_resource_may_unmark(const struct sluice_resource *resource,
+				u64 start, u64 last, u32 *cuts);
 
 /**
  * sluice_resource_unmark - forget that

@@ -381,6 +381,92 @@ TEST_F(death, random_marks)
 	}
 }
 
+/* Marks do not become many by taking away what lies between them. */
+#define MARKS_MOST	600
+#define HOLES		10000
+
+static int marks_in(int space, struct sluice_lock_entry *e, unsigned long room)
+{
+	int i, n = locks_of(space, e, room), marks = 0;
+
+	for (i = 0; i < n; i++)
+		marks += e[i].state == SLUICE_LOCK_DIED;
+	return marks;
+}
+
+static int recover_many(int h, struct sluice_item *items, __u32 n)
+{
+	return act_on(h, SLUICE_IOC_RECOVER, items, n, SLUICE_RECOVER_CONSISTENT);
+}
+
+static void leave_all(int h, struct sluice_item i)
+{
+	must(take(h, i));
+	must(act_on(h, SLUICE_IOC_UNLOCK, NULL, 0,
+		    SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED));
+	must(take(h, i));
+}
+
+TEST_F(death, marks_are_bounded)
+{
+	static struct sluice_lock_entry e[1000];
+	struct sluice_item i[SLUICE_ITEMS_MAX];
+	unsigned long at = 2 * HOLES, refused = 0, done = 0;
+	__u64 seed = 12;
+	__u32 n, k;
+	int marks, ret;
+
+	leave_all(A, I(EX));
+	while (at > 2 * SLUICE_ITEMS_MAX) {
+		n = 1 + random_next(&seed) % SLUICE_ITEMS_MAX;
+		for (k = 0; k < n; k++, at -= 2)
+			i[k] = R(EX, at, at);
+		ret = recover_many(A, i, n);
+		ASSERT_TRUE(!ret || ret == -EDQUOT) TH_LOG("%d", ret);
+		refused += !!ret;
+		done += ret ? 0 : n;
+	}
+	marks = marks_in(SPACE, e, ARRAY(e));
+	figure(marks, "marks");
+	EXPECT_LT(200, done);
+	EXPECT_LT(0, refused);
+	EXPECT_GT(MARKS_MOST, marks);
+	EXPECT_EQ(done + 1, marks) TH_LOG("of what is refused nothing is done");
+
+	/* What makes no more of them is not refused. */
+	EXPECT_EQ(0, recover(A, R(EX, 0, 9), SLUICE_RECOVER_CONSISTENT));
+	EXPECT_EQ(marks, marks_in(SPACE, e, ARRAY(e)));
+	EXPECT_EQ(0, recover(A, R(EX, 0, 2 * HOLES - 500),
+			     SLUICE_RECOVER_CONSISTENT));
+	EXPECT_GT(marks, marks_in(SPACE, e, ARRAY(e)));
+	EXPECT_EQ(0, recover(A, R(EX, 3 * HOLES, 3 * HOLES),
+			     SLUICE_RECOVER_CONSISTENT)) TH_LOG("room again");
+	EXPECT_EQ(0, recover(A, I(EX), SLUICE_RECOVER_CONSISTENT));
+	EXPECT_EQ(0, marks_in(SPACE, e, ARRAY(e)));
+}
+
+/* Nor by declaring it lost; other resources have their own. */
+TEST_F(death, lost_marks_are_bounded)
+{
+	static struct sluice_lock_entry e[2000];
+	unsigned long n, all;
+	int ret = 0;
+
+	leave_all(A, I(EX));
+	for (n = 0; n < HOLES / 4; n++) {
+		ret = recover(A, R(EX, 4 * n + 2, 4 * n + 2),
+			      n % 2 ? SLUICE_RECOVER_LOST :
+				      SLUICE_RECOVER_CONSISTENT);
+		ASSERT_TRUE(!ret || ret == -EDQUOT) TH_LOG("%d", ret);
+	}
+	all = locks_of(SPACE, e, ARRAY(e));
+	EXPECT_GT(MARKS_MOST, all);
+	leave_all(B, whole(SPACE, "other", SLUICE_EX));
+	EXPECT_EQ(0, recover(B, range(SPACE, "other", SLUICE_EX, 5, 5),
+			     SLUICE_RECOVER_CONSISTENT));
+	EXPECT_EQ(0, recover(A, I(EX), SLUICE_RECOVER_CONSISTENT));
+}
+
 /*
  * The value block.
  */

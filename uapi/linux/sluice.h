@@ -868,7 +868,8 @@ struct sluice_lock {
  * be stronger than what it had; SLUICE_UNLOCKED leaves nothing. ESTALE: done, but
  * a file server had lost some of it, and the event is not read yet. RENEW counts
  * @lease from now for all grants that overlap the range; ESTALE if something of
- * it has been taken back, and nothing is renewed. RECOVER needs CW, PW or EX of the whole range.
+ * it has been taken back, and nothing is renewed. RECOVER needs CW, PW or EX of
+ * the whole range; EDQUOT also if what died would be left in too many pieces.
  */
 struct sluice_items {
 	__aligned_u64 items;

@@ -665,8 +665,9 @@ int sluice_holder_renew(struct sluice_holder *holder,
  *	away; SLUICE_RECOVER_LOST: it cannot be, and every request gets
  *	-ENOTRECOVERABLE from now on
  *
- * Return: 0; -EPERM: it does not have all of it CW, PW or EX; -EINVAL; -EBADF;
- * -E2BIG; -ENOMEM; -EDQUOT; -ECHILD.
+ * Return: 0; -EPERM: it does not have all of it CW, PW or EX; -EDQUOT: also if
+ * what is still marked would be left in too many pieces, as it is not of larger
+ * ranges; -EINVAL; -EBADF; -E2BIG; -ENOMEM; -ECHILD.
  */
 int sluice_holder_recover(struct sluice_holder *holder,
 			  const struct sluice_item *items, size_t count,
