@@ -316,6 +316,18 @@ static void grant_unnotice(struct sluice_grant *grant)
 		WRITE_ONCE(holder->news, holder->news & ~SLUICE_NEWS_NOTICE);
 }
 
+/*
+ * It has become another: who still waits for it tells its holder once more. Of
+ * what nobody was seen waiting for, nobody has to.
+ */
+static void grant_tell_anew(struct sluice_grant *grant)
+{
+	if (!grant->wanted)
+		return;
+	grant_unnotice(grant);
+	grant->resource->published++;
+}
+
 void sluice_grant_withdraw(struct sluice_grant *grant)
 {
 	sluice_domain_assert(grant->holder->domain);
@@ -405,7 +417,7 @@ static void grant_change(struct sluice_grant *grant, u8 mode)
 {
 	grant_remove(grant);
 	grant->mode = mode;
-	grant_unnotice(grant);
+	grant_tell_anew(grant);
 	grant_insert(grant);
 }
 
@@ -439,6 +451,7 @@ static struct sluice_grant *grant_split(struct sluice_grant *grant, u64 start,
 	tail->last = grant->last;
 	if (!sluice_grant_revocable(tail))
 		sluice_grant_unmind(tail);
+	grant_tell_anew(grant);
 	grant_trim(grant, grant->start, start - 1);
 	grant_insert(tail);
 	grant_hold(tail);
@@ -468,6 +481,8 @@ static void grant_merge(struct sluice_grant *a, struct sluice_grant *b)
 
 	a->token = max(a->token, b->token);
 	a->since = max(a->since, b->since);
+	grant_tell_anew(a);
+	grant_tell_anew(b);
 	grant_drop(b);
 	grant_trim(a, a->start, last);
 }
@@ -557,6 +572,7 @@ void sluice_grant_settle(struct sluice_grant *grant,
 	sluice_grant_set(holder, grant->resource, start, last, SLUICE_UNLOCKED,
 			 spares);
 	grant->fresh = false;
+	grant_tell_anew(grant);
 	grant_hold(grant);
 	grants_join(holder, grant->resource, start, last);
 }

@@ -52,7 +52,8 @@ struct sluice_revoked {
  * @serial: growing in the lockspace, new with each change of what it is
  * @revoked: what will be told when it is taken back; of each that may be
  * @mode: enum sluice_mode
- * @wanted: the strongest mode others were seen waiting for
+ * @wanted: the strongest mode others were seen waiting for, since it is what it
+ *	is
  * @backed: SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK: what goes with it
  * @fresh: beside what the holder had there, until the caller knows of it
  * @lost: of a mark: declared unrecoverable

@@ -409,9 +409,12 @@ static void want_notice(struct sluice_want *want)
 						    want->mode, want->start,
 						    want->last, grant)) {
 		holder = grant->holder;
-		if (grant->fresh || sluice_mode_covers(grant->wanted, want->mode))
+		if (sluice_mode_covers(grant->wanted, want->mode))
 			continue;
 		grant->wanted = want->mode;
+		/* Its holder is told once he knows that he has it. */
+		if (grant->fresh)
+			continue;
 		grant->notice = ++holder->notice_numbers;
 		if (list_empty(&grant->news))
 			list_add_tail(&grant->news, &holder->notices);

@@ -81,7 +81,7 @@ void sluice_pin_put(struct sluice_pin *pin);
  * @grants: interval tree of struct sluice_grant
  * @held: grants in each mode
  * @held_modes: those of which there are some
- * @published: grants, ever
+ * @published: grants that came, or whose holders may have to be told anew
  * @waiters: struct sluice_want that are queued, the first to be served first
  * @waiting: wants of each mode
  * @waiting_modes: those of which there are some

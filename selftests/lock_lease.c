@@ -159,6 +159,76 @@ TEST_F(told, of_what_is_gone)
 	EXPECT_EQ(POLLPRI, events_of(B, ANY_EVENT));
 }
 
+/* What it has become instead is in the way of those who still wait, too. */
+TEST_F(told, again_once_converted)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(EX)));
+	ASSERT_EQ(0, unlock(A, I(PR)));
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT)) TH_LOG("it was not read");
+	ASSERT_EQ(0, event_now(A, &ev));
+	EXPECT_EQ(SLUICE_EX, ev.mode);
+	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+	ASSERT_EQ(0, unlock(A, I(CR)));
+	ASSERT_EQ(0, event_now(A, &ev)) TH_LOG("it was read");
+	EXPECT_EQ(SLUICE_EX, ev.mode);
+	ASSERT_EQ(0, unlock_all(A));
+	EXPECT_EQ(0, outcome(B));
+}
+
+TEST_F(told, again_once_merged)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, R(EX, 0, 9)));
+	ASSERT_EQ(0, take(A, R(PW, 10, 19)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, R(EX, 15, 15)));
+	ASSERT_EQ(0, unlock(A, R(PW, 0, 9)));
+	EXPECT_EQ(1, GRANTS);
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
+	ASSERT_EQ(0, event_now(A, &ev));
+	EXPECT_EQ(SLUICE_EX, ev.mode);
+	EXPECT_EQ(0, ev.start);
+	EXPECT_EQ(19, ev.end);
+	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+}
+
+/* Of one that became two: of the one that is in the way. */
+TEST_F(told, again_once_split)
+{
+	struct sluice_lock_event ev;
+
+	ASSERT_EQ(0, take(A, R(EX, 0, 99)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, R(EX, 60, 60)));
+	ASSERT_EQ(0, unlock(A, R(UNLOCKED, 40, 49)));
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
+	ASSERT_EQ(0, event_now(A, &ev));
+	EXPECT_EQ(SLUICE_EX, ev.mode);
+	EXPECT_EQ(50, ev.start);
+	EXPECT_EQ(99, ev.end);
+	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+}
+
+/* It was in the way before its holder, who slept, knew of it. */
+TEST_F(told, once_it_is_known)
+{
+	struct sluice_lock_event ev;
+	struct waiter *w;
+
+	ASSERT_EQ(0, take(A, I(PR)));
+	ASSERT_EQ(0, take(C, I(PR)));
+	w = waiter_for(A, I(EX));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(PR)));
+	ASSERT_EQ(0, unlock_all(C));
+	EXPECT_EQ(0, waiter_end(w));
+	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
+	ASSERT_EQ(0, event_now(A, &ev));
+	EXPECT_EQ(SLUICE_PR, ev.mode);
+	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+}
+
 /* Both kinds together: IN and PRI. */
 TEST_F(told, done_and_contended)
 {
