@@ -57,6 +57,7 @@ struct sluice_user;
  * @parties: lockspaces whose words it may write, see word.c
  * @party_numbers: the last one given
  * @alarm: when the next lease runs out, or the deadline of @request does
+ * @follow: has @backings follow what @alarm has taken back
  * @news: SLUICE_NEWS_*; read without the lock
  * @wait: whoever waits for @request or @news
  */
@@ -88,6 +89,7 @@ struct sluice_holder {
 	struct list_head parties;
 	u64 party_numbers;
 	struct delayed_work alarm;
+	struct work_struct follow;
 	u32 news;
 	wait_queue_head_t wait;
 };

@@ -446,4 +446,107 @@ TEST_F(told, lease_of_a_stopped_process)
 	EXPECT_EQ(0, reap(pid));
 }
 
+/*
+ * Whoever waits for a file system keeps nobody's lease: not even where more do
+ * than there can be of anything that is one for all. What keeps them waiting is
+ * a lease of fcntl(), which is given up at the end.
+ */
+#define MANY_STUCK	1200
+#define BREAK_TIME	"/proc/sys/fs/lease-break-time"
+
+struct stuck {
+	pthread_t thread;
+	int h, ret;
+	struct sluice_item key, file;
+	bool goes;
+};
+
+static void *stuck_run(void *arg)
+{
+	struct stuck *s = arg;
+
+	store(&s->goes, true);
+	s->ret = lock_until(s->h, &s->file, 1, 0, SLUICE_NO_DEADLINE);
+	return NULL;
+}
+
+static void stuck_start(struct stuck *s, pthread_attr_t *attr, int space, int n,
+			int fd)
+{
+	s->h = must(make_holder(NULL));
+	s->key = leased(range(space, "stuck", SLUICE_PR, n, n), 3600000);
+	must(take(s->h, s->key));
+	s->file = file_item(space, fd, SLUICE_PR);
+	s->file.flags = SLUICE_ITEM_FCNTL;
+	check(!pthread_create(&s->thread, attr, stuck_run, s));
+}
+
+static void many_start(struct stuck *s, int space, int fd)
+{
+	struct rlimit many = { MANY_STUCK + 256, MANY_STUCK + 256 };
+	pthread_attr_t attr;
+	int i;
+
+	must(setrlimit(RLIMIT_NOFILE, &many));
+	check(!pthread_attr_init(&attr));
+	check(!pthread_attr_setstacksize(&attr, 1 << 20));
+	for (i = 0; i < MANY_STUCK; i++)
+		stuck_start(&s[i], &attr, space, i, fd);
+	for (i = 0; i < MANY_STUCK; i++)
+		check(until(load(&s[i].goes)));
+	sleep_us(200000);
+}
+
+static void many_end(struct stuck *s)
+{
+	int i;
+
+	for (i = 0; i < MANY_STUCK; i++) {
+		check(!pthread_join(s[i].thread, NULL));
+		check(!s[i].ret);
+		close(s[i].h);
+	}
+	free(s);
+}
+
+/* A file that nobody can open while it is open, for hours if need be. */
+static int leased_file(void)
+{
+	int memory = must(memfd_create("lock_lease", MFD_CLOEXEC)), fd;
+	char path[32];
+
+	/* What was not opened cannot have one. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
+	fd = must(open(path, O_RDWR | O_CLOEXEC));
+	close(memory);
+	signal(SIGIO, SIG_IGN);
+	return fcntl(fd, F_SETLEASE, F_WRLCK) ? -errno : fd;
+}
+
+TEST_F(told, lease_beside_those_stuck)
+{
+	struct stuck *s = calloc(MANY_STUCK, sizeof(*s));
+	int space = must(make_lockspace(NULL, 0)), fd = -1, i;
+	long before = read_number(BREAK_TIME, -1);
+	struct sluice_lock_event ev;
+	char text[16];
+
+	if (in_company() || access(BREAK_TIME, W_OK) ||
+	    (fd = leased_file()) < 0)
+		SKIP(return, "no leases of files (errno %d), or not ours", errno);
+	write_file(BREAK_TIME, "100000");
+	many_start(s, space, fd);
+	for (i = 0; i < MANY_STUCK; i++)
+		EXPECT_EQ(0, renew(s[i].h, leased(s[i].key, 1)));
+	EXPECT_TRUE(until(!lockspace_stat(space).grants));
+	EXPECT_EQ(0, take(A, leased(I(PR), 50)));
+	EXPECT_EQ(0, event_of(A, SLUICE_EVENT_REVOKED, &ev));
+	EXPECT_EQ(0, fcntl(fd, F_SETLEASE, F_UNLCK));
+	many_end(s);
+	snprintf(text, sizeof(text), "%ld", before);
+	write_file(BREAK_TIME, text);
+	close(space);
+	close(fd);
+}
+
 TEST_HARNESS_MAIN
