@@ -21,6 +21,7 @@
 #include <net/tcp_states.h>
 
 #include "area.h"
+#include "release.h"
 #include "stream.h"
 
 /* In one go: pages that are pinned together. */
@@ -106,26 +107,12 @@ struct file *sluice_stream_close(struct sluice_stream *stream, bool cut)
 	return file;
 }
 
-/* As it was, but for the wait. */
-static void socket_linger_not(struct sock *sk)
-{
-	lock_sock(sk);
-	if (sk->sk_lingertime)
-		sock_reset_flag(sk, SOCK_LINGER);
-	release_sock(sk);
-}
-
 void sluice_stream_put(struct file *file)
 {
-	if (!(current->flags & PF_KTHREAD)) {
+	if (current->flags & PF_KTHREAD)
+		sluice_release(file);
+	else
 		fput(file);
-		return;
-	}
-	/* Nobody else has it, or can get it any more. */
-	if (file_count(file) == 1)
-		socket_linger_not(sock_from_file(file)->sk);
-	/* Not by fput(): it would be closed by a work that all share. */
-	__fput_sync(file);
 }
 
 static ssize_t stream_send(struct sluice_stream *stream, struct msghdr *msg)

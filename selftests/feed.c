@@ -5,13 +5,12 @@
  *
  * timeout: 300
  */
+#include "sockets.h"
 #include "traffic.h"
 #include "users.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <pthread.h>
 #include <sluice/sluice.h>
 
 #define MB		(1 << 20)
@@ -162,43 +161,6 @@ static int number_of_next(int sock)
 static bool quiet(int sock)
 {
 	return !(events_of(sock, POLLIN) & POLLIN);
-}
-
-static void small_buffers(const int *pair)
-{
-	int size = 16384, i;
-
-	for (i = 0; i < 2; i++) {
-		must(setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size,
-				sizeof(size)));
-		must(setsockopt(pair[i], SOL_SOCKET, SO_RCVBUF, &size,
-				sizeof(size)));
-	}
-}
-
-static void tcp_pair(int *pair)
-{
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(addr);
-	int fd = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	int one = 1, segment = 1400;
-
-	/* As over a wire; loopback's segments are larger than small_buffers(). */
-	must(setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment)));
-	must(bind(fd, (void *)&addr, sizeof(addr)));
-	must(listen(fd, 1));
-	must(getsockname(fd, (void *)&addr, &len));
-	pair[0] = must(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	must(setsockopt(pair[0], IPPROTO_TCP, TCP_MAXSEG, &segment,
-			sizeof(segment)));
-	must(connect(pair[0], (void *)&addr, sizeof(addr)));
-	pair[1] = must(accept4(fd, NULL, NULL, SOCK_CLOEXEC));
-	close(fd);
-	/* Or each small message waits for the last one's acknowledgement. */
-	must(setsockopt(pair[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
 }
 
 /* Both kinds of socket; ours is pair[0]. */
@@ -1200,6 +1162,76 @@ TEST(linger)
 	EXPECT_EQ(-1, number_of_next(pair[0][1]));
 	close(pair[0][1]);
 	close(pair[1][1]);
+}
+
+struct closing {
+	int sock;
+	__s64 after;
+	bool go;
+};
+
+static void *close_soon(void *arg)
+{
+	struct closing *closing = arg;
+	__s64 then;
+
+	while (!__atomic_load_n(&closing->go, __ATOMIC_ACQUIRE))
+		;
+	then = now_ns() + closing->after;
+	while (now_ns() < then)
+		;
+	close(closing->sock);
+	return NULL;
+}
+
+/* Return: how long closing the feed took. */
+static __s64 close_both(__u64 *random)
+{
+	struct sluice_channel *channel = queue_full(SLUICE_BLOCK, MB, 4);
+	struct sluice_publisher *publisher = publisher_of(channel);
+	struct closing closing = {
+		.after = random_next(random) % 1000 << random_next(random) % 10,
+	};
+	int pair[2], size = 8 * MB;
+	struct sluice_feed *feed;
+	pthread_t thread;
+	__s64 begin;
+
+	tcp_pair(pair);
+	small_buffers((int [2]) { pair[1], pair[1] });
+	must(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size,
+			sizeof(size)));
+	set_linger(pair[0]);
+	feed = feed_flags(channel, pair[0], 0);
+	check(!put(publisher, 0, 200000));
+	check(until(feed_stat(feed).messages == 1));
+	closing.sock = pair[0];
+	check(!pthread_create(&thread, NULL, close_soon, &closing));
+	__atomic_store_n(&closing.go, true, __ATOMIC_RELEASE);
+	sluice_publisher_close(publisher);
+	must(sluice_feed_wait(feed, in_ms(PATIENCE_MS)));
+	begin = now_ns();
+	sluice_feed_close(feed);
+	begin = now_ns() - begin;
+	/* If the thread has the last of it, it waits for this. */
+	close(pair[1]);
+	check(!pthread_join(thread, NULL));
+	sluice_channel_close(channel);
+	return begin;
+}
+
+/*
+ * Whether a feed that ends or another thread has the last of a socket that
+ * lingers, is anybody's guess; closing the feed does not take long.
+ */
+TEST(linger_race)
+{
+	unsigned long rounds = scaled(1000, 50), i;
+	__u64 random = seeded(1);
+
+	for (i = 0; i < rounds; i++)
+		ASSERT_GT(PATIENCE_MS * NSEC_PER_MSEC, close_both(&random))
+			TH_LOG("round %lu", i);
 }
 
 /* What the kernel has read for itself is known: the liar is out. */
