@@ -179,7 +179,7 @@ static u64 channel_messages(struct sluice_channel *channel, u64 *pool, u32 *fds)
 			continue;
 		messages += READ_ONCE(pub->lane->head);
 		*pool += pub->pool;
-		*fds += READ_ONCE(pub->fds.count);
+		*fds += READ_ONCE(pub->fds->count);
 	}
 	return messages;
 }

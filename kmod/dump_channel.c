@@ -121,7 +121,7 @@ static int put_publisher(struct sk_buff *skb, struct sluice_publisher *pub)
 		sluice_put_u64(skb, SLUICE_NL_A_PAYLOAD,
 			       READ_ONCE(pub->lane->bytes)) ||
 		sluice_put_u64(skb, SLUICE_NL_A_BYTES, pub->pool) ||
-		nla_put_u32(skb, SLUICE_NL_A_FDS, READ_ONCE(pub->fds.count));
+		nla_put_u32(skb, SLUICE_NL_A_FDS, READ_ONCE(pub->fds->count));
 }
 
 static int put_subscriber(struct sk_buff *skb, struct sluice_subscriber *sub)

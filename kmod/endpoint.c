@@ -367,7 +367,7 @@ void sluice_endpoint_tell(struct sluice_endpoint *ep, struct sluice_peer *peer)
 		pub = sluice_publisher(ep);
 		peer->head = READ_ONCE(pub->lane->head);
 		peer->pool = pub->pool;
-		peer->fds = READ_ONCE(pub->fds.count);
+		peer->fds = READ_ONCE(pub->fds->count);
 	} else {
 		sub = sluice_subscriber(ep);
 		peer->policy = sub->policy;

@@ -7,11 +7,16 @@
  * sluice's own, unix sockets (SCM_RIGHTS) and io_uring instances (registered
  * files); unlike net/unix/garbage.c, which searches for cycles, all of them
  * are refused.
+ *
+ * A publisher that is gone leaves files in messages that are due. Whoever is
+ * done with the last of these is somebody else, and does not close the files of
+ * a stranger: a work does, one for each lane.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/net.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <net/sock.h>
 
 #include "channel.h"
@@ -19,6 +24,21 @@
 #include "fds.h"
 #include "feed.h"
 #include "quota.h"
+#include "release.h"
+
+/* Nobody waits for it but who unloads the module. */
+static struct workqueue_struct *releases;
+
+int sluice_fds_init(void)
+{
+	releases = alloc_workqueue("sluice_fds", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	return releases ? 0 : -ENOMEM;
+}
+
+void sluice_fds_exit(void)
+{
+	destroy_workqueue(releases);
+}
 
 static bool fds_is_unix_socket(struct file *file)
 {
@@ -46,9 +66,50 @@ static bool fds_may_loop(struct file *file)
 	       sluice_is_feed(file) || fds_is_unix_socket(file) || fds_is_io_uring(file);
 }
 
-void sluice_fds_init(struct sluice_fds_lane *lane)
+static void lane_forget(struct sluice_fds_lane *lane)
 {
+	xa_destroy(&lane->files);
+	sluice_user_put(lane->user);
+	kfree(lane);
+}
+
+static void lane_work(struct work_struct *work)
+{
+	struct sluice_fds_lane *lane =
+		container_of(work, struct sluice_fds_lane, work);
+	unsigned long token;
+	struct file *file;
+
+	xa_for_each(&lane->files, token, file) {
+		sluice_release(file);
+		/* Not before: who has files that take long has no others. */
+		sluice_uncharge(lane->user, SLUICE_RES_FDS, 1);
+		cond_resched();
+	}
+	lane_forget(lane);
+}
+
+struct sluice_fds_lane *sluice_fds_new(struct sluice_user *user)
+{
+	struct sluice_fds_lane *lane;
+
+	lane = kzalloc(sizeof(*lane), GFP_KERNEL_ACCOUNT);
+	if (!lane)
+		return NULL;
 	xa_init(&lane->files);
+	lane->user = sluice_user_hold(user);
+	INIT_WORK(&lane->work, lane_work);
+	return lane;
+}
+
+void sluice_fds_free(struct sluice_fds_lane *lane)
+{
+	if (!lane)
+		return;
+	if (lane->count)
+		queue_work(releases, &lane->work);
+	else
+		lane_forget(lane);
 }
 
 static int fds_attach_one(struct sluice_fds_lane *lane, s32 fd)
@@ -71,14 +132,14 @@ static int fds_attach_one(struct sluice_fds_lane *lane, s32 fd)
 	return 0;
 }
 
-int sluice_fds_attach(struct sluice_fds_lane *lane, struct sluice_user *user,
-		      const s32 *fds, u32 count, u64 *token)
+int sluice_fds_attach(struct sluice_fds_lane *lane, const s32 *fds, u32 count,
+		      u64 *token)
 {
 	u64 first = lane->last + 1;
 	u32 i;
 	int ret;
 
-	ret = sluice_charge(user, SLUICE_RES_FDS, count);
+	ret = sluice_charge(lane->user, SLUICE_RES_FDS, count);
 	if (ret)
 		return ret;
 	for (i = 0; i < count; i++) {
@@ -88,16 +149,15 @@ int sluice_fds_attach(struct sluice_fds_lane *lane, struct sluice_user *user,
 	}
 	WRITE_ONCE(lane->count, lane->count + i);
 	if (ret) {
-		sluice_uncharge(user, SLUICE_RES_FDS, count - i);
-		sluice_fds_release(lane, user, first, i);
+		sluice_uncharge(lane->user, SLUICE_RES_FDS, count - i);
+		sluice_fds_release(lane, first, i);
 		return ret;
 	}
 	*token = first;
 	return 0;
 }
 
-u32 sluice_fds_release(struct sluice_fds_lane *lane, struct sluice_user *user,
-		       u64 token, u32 count)
+u32 sluice_fds_release(struct sluice_fds_lane *lane, u64 token, u32 count)
 {
 	struct file *file;
 	u32 i, released = 0;
@@ -110,21 +170,8 @@ u32 sluice_fds_release(struct sluice_fds_lane *lane, struct sluice_user *user,
 		released++;
 	}
 	WRITE_ONCE(lane->count, lane->count - released);
-	sluice_uncharge(user, SLUICE_RES_FDS, released);
+	sluice_uncharge(lane->user, SLUICE_RES_FDS, released);
 	return released;
-}
-
-void sluice_fds_release_all(struct sluice_fds_lane *lane,
-			    struct sluice_user *user)
-{
-	unsigned long token;
-	struct file *file;
-
-	xa_for_each(&lane->files, token, file) {
-		sluice_fds_release(lane, user, token, 1);
-		cond_resched();
-	}
-	xa_destroy(&lane->files);
 }
 
 struct file *sluice_fds_get(struct sluice_fds_lane *lane, u64 token)

@@ -3,6 +3,7 @@
 #define SLUICE_FDS_H
 
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 struct file;
@@ -13,19 +14,32 @@ struct sluice_user;
  * @files: by token
  * @last: token given out last
  * @count: files held
+ * @user: charged for them
+ * @work: lets go of all, when the publisher is gone
  */
 struct sluice_fds_lane {
 	struct xarray files;
 	u64 last;
 	u32 count;
+	struct sluice_user *user;
+	struct work_struct work;
 };
 
-void sluice_fds_init(struct sluice_fds_lane *lane);
+int sluice_fds_init(void);
+void sluice_fds_exit(void);
+
+/* Return: a lane, or NULL: -ENOMEM. */
+struct sluice_fds_lane *sluice_fds_new(struct sluice_user *user);
+
+/*
+ * @lane may be NULL. Its files are let go of soon afterwards, and uncharged
+ * then: nobody waits for it.
+ */
+void sluice_fds_free(struct sluice_fds_lane *lane);
 
 /**
  * sluice_fds_attach - hold files for a message
  * @lane: the publisher's
- * @user: charged
  * @fds: of the caller
  * @count: how many
  * @token: out: the first one's
@@ -35,14 +49,11 @@ void sluice_fds_init(struct sluice_fds_lane *lane);
  * Return: 0, or an error and nothing is held: -EBADF, -ELOOP, -ETOOMANYREFS,
  * -ENOMEM.
  */
-int sluice_fds_attach(struct sluice_fds_lane *lane, struct sluice_user *user,
-		      const s32 *fds, u32 count, u64 *token);
+int sluice_fds_attach(struct sluice_fds_lane *lane, const s32 *fds, u32 count,
+		      u64 *token);
 
 /* Return: how many of @count tokens from @token on were held, and are no more. */
-u32 sluice_fds_release(struct sluice_fds_lane *lane, struct sluice_user *user,
-		       u64 token, u32 count);
-void sluice_fds_release_all(struct sluice_fds_lane *lane,
-			    struct sluice_user *user);
+u32 sluice_fds_release(struct sluice_fds_lane *lane, u64 token, u32 count);
 
 /* Return: the file with a reference, or NULL. */
 struct file *sluice_fds_get(struct sluice_fds_lane *lane, u64 token);

@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "channel.h"
+#include "fds.h"
 #include "holder.h"
 #include "lockspace.h"
 #include "name.h"
@@ -103,15 +104,20 @@ static int __init sluice_init(void)
 	ret = sluice_remotes_init();
 	if (ret)
 		goto holders;
-	ret = sluice_netlink_init();
+	ret = sluice_fds_init();
 	if (ret)
 		goto remotes;
+	ret = sluice_netlink_init();
+	if (ret)
+		goto fds;
 	ret = misc_register(&device);
 	if (ret)
 		goto netlink;
 	return 0;
 netlink:
 	sluice_netlink_exit();
+fds:
+	sluice_fds_exit();
 remotes:
 	sluice_remotes_exit();
 holders:
@@ -127,6 +133,7 @@ static void __exit sluice_exit(void)
 {
 	misc_deregister(&device);
 	sluice_netlink_exit();
+	sluice_fds_exit();
 	sluice_remotes_exit();
 	sluice_holders_exit();
 	sluice_registry_exit();

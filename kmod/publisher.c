@@ -66,6 +66,12 @@ static int publisher_pool(struct sluice_publisher *pub)
 	return 0;
 }
 
+static int publisher_fds(struct sluice_publisher *pub)
+{
+	pub->fds = sluice_fds_new(pub->ep.user);
+	return pub->fds ? 0 : -ENOMEM;
+}
+
 static struct sluice_publisher *publisher_new(struct sluice_channel *channel,
 					      u32 flags)
 {
@@ -79,9 +85,10 @@ static struct sluice_publisher *publisher_new(struct sluice_channel *channel,
 	mutex_init(&pub->fds_lock);
 	spin_lock_init(&pub->room_lock);
 	init_waitqueue_head(&pub->room_wait);
-	sluice_fds_init(&pub->fds);
 	pub->room = 1;
 	ret = sluice_endpoint_init(&pub->ep, channel, SLUICE_PUBLISHER, flags);
+	if (!ret)
+		ret = publisher_fds(pub);
 	if (!ret)
 		ret = publisher_ring(pub);
 	if (!ret)
@@ -101,7 +108,7 @@ void sluice_publisher_free(struct sluice_publisher *pub)
 		sluice_area_disown(pub->segments[i]);
 		sluice_area_put(pub->segments[i]);
 	}
-	sluice_fds_release_all(&pub->fds, pub->ep.user);
+	sluice_fds_free(pub->fds);
 	sluice_claims_lane_free(&pub->claims);
 	mutex_destroy(&pub->grow_lock);
 	mutex_destroy(&pub->fds_lock);
@@ -569,11 +576,9 @@ static long publisher_fds_attach(struct sluice_call *call)
 	if (ret)
 		return ret;
 	ret = publisher_state(pub) ?:
-		sluice_fds_attach(&pub->fds, pub->ep.user, list, fds->count,
-				  &fds->token);
+		sluice_fds_attach(pub->fds, list, fds->count, &fds->token);
 	if (!ret && sluice_call_reply(call)) {
-		sluice_fds_release(&pub->fds, pub->ep.user, fds->token,
-				   fds->count);
+		sluice_fds_release(pub->fds, fds->token, fds->count);
 		ret = -EFAULT;
 	}
 	mutex_unlock(&pub->fds_lock);
@@ -593,8 +598,7 @@ static long publisher_fds_release(struct sluice_call *call)
 	ret = mutex_lock_interruptible(&pub->fds_lock);
 	if (ret)
 		return ret;
-	if (!sluice_fds_release(&pub->fds, pub->ep.user, fds->token,
-				fds->count))
+	if (!sluice_fds_release(pub->fds, fds->token, fds->count))
 		ret = -ENOENT;
 	mutex_unlock(&pub->fds_lock);
 	return ret;

@@ -42,7 +42,7 @@ struct sluice_publisher {
 	wait_queue_head_t room_wait;
 	u64 lag_told;
 	struct sluice_claims_lane claims;
-	struct sluice_fds_lane fds;
+	struct sluice_fds_lane *fds;
 	struct mutex fds_lock;
 };
 

@@ -773,7 +773,7 @@ static long subscriber_fd_take(struct sluice_call *call)
 	mutex_unlock(&channel->lock);
 	if (!peer)
 		return -ESTALE;
-	file = sluice_fds_get(&sluice_publisher(peer)->fds, take->token);
+	file = sluice_fds_get(sluice_publisher(peer)->fds, take->token);
 	sluice_endpoint_put(peer);
 	if (!file)
 		return -ENOENT;

@@ -3,6 +3,7 @@
  * File descriptors that travel with messages: who has them when, what may not
  * travel, and that none is left behind.
  */
+#include "sockets.h"
 #include "traffic.h"
 
 #include <linux/io_uring.h>
@@ -292,6 +293,41 @@ TEST_F(fds, taken_after_death)
 	EXPECT_EQ(0, sub_try(&self->s, &m));
 	EXPECT_TRUE(until(ended(pipes[0])))
 		TH_LOG("read to its end, the dead one's files should go");
+}
+
+/*
+ * A dead publisher's message has the last of a socket that lingers: whoever is
+ * done with that message does not wait for it.
+ */
+TEST_F(fds, lingers_for_nobody)
+{
+	struct step ready = step_make();
+	struct msg m;
+	__s64 before;
+	int pair[2];
+	pid_t pid;
+
+	lingering_pair(pair);
+	pid = child();
+	if (!pid) {
+		struct pub p;
+
+		pub_join(&p, self->ch);
+		send_fds(&p, &pair[0], 1);
+		step_say(&ready);
+		pause();
+	}
+	close(pair[0]);
+	step_hear(&ready);
+	kill_and_reap(pid);
+	ASSERT_EQ(1, sub_recv(&self->s, &m, in_ms(9000)));
+	EXPECT_EQ(1, stat_of(self->ch).fds);
+	sub_release(&self->s, &m);
+	before = now_ns();
+	EXPECT_EQ(0, sub_try(&self->s, &m));
+	EXPECT_GT(PATIENCE_MS * NSEC_PER_MSEC, now_ns() - before);
+	EXPECT_EQ(0, stat_of(self->ch).fds) TH_LOG("that was not its end");
+	close(pair[1]);
 }
 
 /* No room for a descriptor: it can be taken when there is. */

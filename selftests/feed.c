@@ -1164,6 +1164,58 @@ TEST(linger)
 	close(pair[1][1]);
 }
 
+/* A publisher says something with @fd, which is closed, and dies. */
+static void say_and_die(struct sluice_channel *channel, int fd)
+{
+	pid_t pid = child();
+
+	if (!pid) {
+		struct sluice_publisher *publisher = publisher_of(channel);
+		struct sluice_loan loan;
+
+		must(sluice_publisher_loan(publisher, 1, &loan, 0));
+		loan.nfds = 1;
+		loan.fds = &fd;
+		must(sluice_publisher_publish(publisher, &loan));
+		kill(getpid(), SIGKILL);
+	}
+	close(fd);
+	check(reap(pid) == -SIGKILL);
+}
+
+/*
+ * A feed lets go of a socket that lingers, of a publisher that died: that keeps
+ * nobody else's files open.
+ */
+TEST(lingers_for_nobody)
+{
+	int pair[2], out[2][2], pipes[2], i;
+	struct sluice_channel *channel[2];
+	struct sluice_feed *feed[2];
+	char c;
+
+	lingering_pair(pair);
+	must(pipe2(pipes, O_CLOEXEC));
+	for (i = 0; i < 2; i++) {
+		channel[i] = queue();
+		say_and_die(channel[i], i ? pipes[1] : pair[0]);
+		must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, out[i]));
+		feed[i] = feed_of(channel[i], out[i][0]);
+		EXPECT_EQ(1, read_bytes(out[i][1], &c, 1));
+		EXPECT_TRUE(until(!stat_of(sluice_channel_fd(channel[i])).left));
+	}
+	EXPECT_TRUE(events_within(pipes[0], POLLIN, PATIENCE_MS) & POLLHUP)
+		TH_LOG("who reads from the pipe does not see its end");
+	for (i = 0; i < 2; i++) {
+		sluice_feed_close(feed[i]);
+		sluice_channel_close(channel[i]);
+		close(out[i][0]);
+		close(out[i][1]);
+	}
+	close(pair[1]);
+	close(pipes[0]);
+}
+
 struct closing {
 	int sock;
 	__s64 after;

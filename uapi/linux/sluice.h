@@ -499,7 +499,9 @@ struct sluice_drop {
  * @count: 1 to SLUICE_FDS_MAX
  * @resv: zero
  *
- * For publishers. ELOOP for a file that could form a reference cycle.
+ * For publishers. ELOOP for a file that could form a reference cycle. What a
+ * publisher that is gone has not released, the kernel closes by itself, soon
+ * after its last message is done with; it counts for its user until then.
  */
 struct sluice_fds {
 	__aligned_u64 fds;
