@@ -14,6 +14,7 @@
  */
 #include <linux/err.h>
 #include <linux/interval_tree_generic.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "block.h"
@@ -253,6 +254,8 @@ struct sluice_grant *sluice_grant_own_next(struct sluice_grant *grant, u64 last)
 {
 	struct sluice_grant *next = held_entry(rb_next(&grant->held));
 
+	/* There may be as many as the quota allows. */
+	cond_resched();
 	return next && next->resource == grant->resource &&
 		next->start <= last ? next : NULL;
 }
@@ -396,8 +399,10 @@ struct sluice_grant *sluice_grant_conflict(const struct sluice_resource *resourc
 	grant = after ? grants_iter_next(after, start, last) :
 		grant_first(resource, start, last);
 	while (grant && (grant->holder == holder ||
-			 !sluice_mode_conflict(grant->mode, mode)))
+			 !sluice_mode_conflict(grant->mode, mode))) {
 		grant = grants_iter_next(grant, start, last);
+		cond_resched();
+	}
 	return grant;
 }
 

@@ -174,6 +174,7 @@ static void want_enqueue(struct sluice_want *want)
 		    ahead->passed >= PASSED_MAX)
 			break;
 		ahead->passed += wants_conflict(ahead, want);
+		cond_resched();
 	}
 	list_add(&want->queued, &ahead->queued);
 	if (!resource->waiting[want->mode]++)
@@ -288,6 +289,7 @@ blocker_ahead(struct sluice_want *want,
 	for (;; ahead = list_prev_entry(ahead, queued)) {
 		if (&ahead->queued == &want->resource->waiters)
 			break;
+		cond_resched();
 		if (ahead == want || !sluice_want_stands_ahead(ahead, want))
 			continue;
 		if (!live || !live(ahead->holder, arg)) {
@@ -419,6 +421,7 @@ static void want_notice(struct sluice_want *want)
 		if (list_empty(&grant->news))
 			list_add_tail(&grant->news, &holder->notices);
 		sluice_holder_tell(holder, SLUICE_NEWS_NOTICE);
+		cond_resched();
 	}
 }
 

@@ -129,6 +129,39 @@ TEST_F(many, one_queue)
 	crew_close(&c);
 }
 
+/* All of them for ranges of their own, behind one who lets go byte by byte. */
+TEST_F(many, ranges_of_one)
+{
+	unsigned long i, n = scaled(2000, 300), looks = scaled(20, 3);
+	struct sluice_item all;
+	struct crew c;
+	__s64 start;
+
+	crew_make(&c, n, 1, 0);
+	all = own(&c, 0, SLUICE_EX);
+	ASSERT_EQ(0, take(c.h[0], all));
+	for (i = 1; i < n; i++) {
+		struct sluice_item part = all;
+
+		part.start = part.end = 2 * i;
+		ASSERT_EQ(-EINPROGRESS, ask(c.h[i], part));
+	}
+	start = now_ns();
+	for (i = 0; i < looks; i++) {
+		struct sluice_item part = all;
+
+		part.mode = SLUICE_UNLOCKED;
+		part.start = part.end = SLUICE_END - i;
+		ASSERT_EQ(0, unlock(c.h[0], part));
+	}
+	figure((now_ns() - start) / 1000 / looks, "us to look at all");
+	EXPECT_EQ(n - 1, waiting_of(&c));
+	ASSERT_EQ(0, unlock_all(c.h[0]));
+	for (i = 1; i < n; i++)
+		ASSERT_TRUE(is_done(c.h[i])) TH_LOG("%lu", i);
+	crew_close(&c);
+}
+
 /* Readers, all let in by one unlock. */
 TEST_F(many, all_let_in_at_once)
 {
