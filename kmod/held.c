@@ -375,6 +375,7 @@ long sluice_held_recover(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
+	bool lost = arg->flags == SLUICE_RECOVER_LOST;
 	struct sluice_domain *domain;
 	struct sluice_wants items sluice_unset;
 	LIST_HEAD(dirty);
@@ -393,10 +394,9 @@ long sluice_held_recover(struct sluice_call *call)
 	if (!ret)
 		ret = recover_check(&items);
 	for (i = 0; i < items.count && !ret; i++)
-		recover_do(&items.wants[i], arg->flags == SLUICE_RECOVER_LOST,
-			   &dirty);
+		recover_do(&items.wants[i], lost, &dirty);
 	sluice_request_pass(&dirty);
-	for (i = 0; i < items.count && !ret; i++)
+	for (i = 0; i < items.count && !ret && lost; i++)
 		sluice_request_lost(want_resource(&items.wants[i]));
 	sluice_domain_unlock(domain);
 	sluice_wants_free(&items);
