@@ -179,12 +179,34 @@ static void unlock_follow(struct sluice_holder *holder,
 				      &items->wants[i].key);
 }
 
+/*
+ * What one item leaves, the next would find, and not what was checked: only
+ * those of one mode may overlap, as they find less to do then, and nothing else.
+ */
+static int unlock_items(struct sluice_holder *holder, struct sluice_wants *items)
+{
+	bool lost;
+	int ret;
+
+	if (!sluice_wants_apart(items, true))
+		return -EINVAL;
+	lost = unlock_prepare(holder, items);
+	ret = unlock_try(holder, items, false);
+	if (ret > 0) {
+		ret = spares_get(items);
+		if (!ret)
+			ret = unlock_try(holder, items, true);
+	}
+	if (!ret)
+		unlock_follow(holder, items);
+	return !ret && lost ? -ESTALE : ret;
+}
+
 long sluice_held_unlock(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
 	struct sluice_wants items sluice_unset;
-	bool lost;
 	int ret;
 
 	if (arg->flags & ~(SLUICE_UNLOCK_ALL | SLUICE_UNLOCK_DIED) || arg->resv ||
@@ -199,17 +221,9 @@ long sluice_held_unlock(struct sluice_call *call)
 			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)
 		return ret;
-	lost = unlock_prepare(holder, &items);
-	ret = unlock_try(holder, &items, false);
-	if (ret > 0) {
-		ret = spares_get(&items);
-		if (!ret)
-			ret = unlock_try(holder, &items, true);
-	}
-	if (!ret)
-		unlock_follow(holder, &items);
+	ret = unlock_items(holder, &items);
 	sluice_wants_free(&items);
-	return !ret && lost ? -ESTALE : ret;
+	return ret;
 }
 
 /*

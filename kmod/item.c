@@ -243,6 +243,31 @@ int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
 	return ret;
 }
 
+static bool wants_overlap(const struct sluice_want *a,
+			  const struct sluice_want *b)
+{
+	return a->space == b->space &&
+		sluice_ranges_overlap(a->start, a->last, b->start, b->last) &&
+		sluice_key_same(&a->key, &b->key);
+}
+
+bool sluice_wants_apart(const struct sluice_wants *items, bool alike)
+{
+	const struct sluice_want *a, *b;
+	u32 i, j;
+
+	for (i = 0; i < items->count; i++) {
+		for (j = 0; j < i; j++) {
+			a = &items->wants[i];
+			b = &items->wants[j];
+			if (!(alike && a->mode == b->mode) &&
+			    wants_overlap(a, b))
+				return false;
+		}
+	}
+	return true;
+}
+
 static int want_tell(const struct sluice_want *want, u64 user, u32 stride,
 		     u32 index)
 {

@@ -46,6 +46,9 @@ int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
 		     enum sluice_purpose purpose);
 void sluice_wants_free(struct sluice_wants *items);
 
+/* Do no two overlap? @alike: those that are of one mode may. */
+bool sluice_wants_apart(const struct sluice_wants *items, bool alike);
+
 /**
  * sluice_wants_tell - write to the caller's items what was granted
  * @request: granted

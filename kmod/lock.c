@@ -24,31 +24,12 @@
 #include "lock.h"
 #include "request.h"
 
-static bool wants_apart(const struct sluice_wants *items)
-{
-	struct sluice_want *a, *b;
-	u32 i, j;
-
-	for (i = 0; i < items->count; i++) {
-		for (j = 0; j < i; j++) {
-			a = &items->wants[i];
-			b = &items->wants[j];
-			if (a->space == b->space &&
-			    sluice_ranges_overlap(a->start, a->last, b->start,
-						  b->last) &&
-			    sluice_key_same(&a->key, &b->key))
-				return false;
-		}
-	}
-	return true;
-}
-
 static int lock_prepare(struct sluice_wants *items, const struct sluice_lock *lock)
 {
 	u32 i;
 	int ret = 0;
 
-	if (!(lock->flags & SLUICE_LOCK_ANY) && !wants_apart(items))
+	if (!(lock->flags & SLUICE_LOCK_ANY) && !sluice_wants_apart(items, false))
 		return -EINVAL;
 	for (i = 0; i < items->count && !ret; i++)
 		ret = sluice_want_prepare(&items->wants[i]);

@@ -227,6 +227,39 @@ TEST_F(range, unlock_of_items_is_atomic)
 	EXPECT_EQ(0, HELD(0));
 }
 
+/* What UNLOCK leaves of a byte must not depend on which item comes first. */
+TEST_F(range, unlock_of_items_that_overlap)
+{
+	struct sluice_item i[2] = { R(PR, 0, 15), R(EX, 4, 7) }, swapped[2];
+
+	swapped[0] = i[1];
+	swapped[1] = i[0];
+	ASSERT_EQ(0, try(A, R(EX, 0, 15)));
+	EXPECT_EQ(-EINVAL, act_on(A, SLUICE_IOC_UNLOCK, i, 2, 0));
+	SEE("xxxxxxxxxxxxxxxx|.", 0);
+	EXPECT_EQ(-EINVAL, act_on(A, SLUICE_IOC_UNLOCK, swapped, 2, 0));
+	i[1].mode = SLUICE_UNLOCKED;
+	EXPECT_EQ(-EINVAL, act_on(A, SLUICE_IOC_UNLOCK, i, 2, 0));
+	SEE("xxxxxxxxxxxxxxxx|.", 0);
+	EXPECT_EQ(1, HELD(0));
+}
+
+/* In one mode they may: those of a request for any may, and are let go alike. */
+TEST_F(range, unlock_of_alike_items_that_overlap)
+{
+	struct sluice_item i[3] = { R(PR, 4, 7), R(PR, 6, 11), R(PR, 5, 5) };
+
+	ASSERT_EQ(0, try(A, R(EX, 0, 15)));
+	EXPECT_EQ(0, act_on(A, SLUICE_IOC_UNLOCK, i, 3, 0));
+	SEE("xxxxppppppppxxxx|.", 0);
+	i[0] = R(UNLOCKED, 2, 9);
+	i[1] = R(UNLOCKED, 8, 12);
+	i[2] = R(UNLOCKED, 2, 9);
+	EXPECT_EQ(0, act_on(A, SLUICE_IOC_UNLOCK, i, 3, 0));
+	SEE("xx...........xxx|.", 0);
+	EXPECT_EQ(2, HELD(0));
+}
+
 /* Others hold the neighbours, and are neither in the way nor harmed. */
 TEST_F(range, upgrade_between_neighbours)
 {

@@ -867,11 +867,12 @@ struct sluice_lock {
  * @resv: zero
  *
  * UNLOCK leaves the holder @mode on what it has of each range, which must not
- * be stronger than what it had; SLUICE_UNLOCKED leaves nothing. ESTALE: done, but
- * a file server had lost some of it, and the event is not read yet. RENEW counts
- * @lease from now for all grants that overlap the range; ESTALE if something of
- * it has been taken back, and nothing is renewed. RECOVER needs CW, PW or EX of
- * the whole range; EDQUOT also if what died would be left in too many pieces.
+ * be stronger than what it had; SLUICE_UNLOCKED leaves nothing. Its items may
+ * overlap if they are of one mode. ESTALE: done, but a file server had lost some
+ * of it, and the event is not read yet. RENEW counts @lease from now for all
+ * grants that overlap the range; ESTALE if something of it has been taken back,
+ * and nothing is renewed. RECOVER needs CW, PW or EX of the whole range; EDQUOT
+ * also if what died would be left in too many pieces.
  */
 struct sluice_items {
 	__aligned_u64 items;

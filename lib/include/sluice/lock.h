@@ -580,8 +580,8 @@ int sluice_holder_unlock(struct sluice_holder *holder,
  *
  * Only acts on what the holder has. Waits as sluice_holder_unlock() does.
  *
- * Return: 0; -EINVAL: one is not weaker than what the holder has there, nothing
- * is changed; or as sluice_holder_unlock().
+ * Return: 0; -EINVAL: one is not weaker than what the holder has there, or two
+ * overlap that are of different modes, nothing is changed; or as sluice_holder_unlock().
  */
 int sluice_holder_downgrade(struct sluice_holder *holder,
 			    const struct sluice_item *items, size_t count,
