@@ -75,11 +75,12 @@ static void channel_unused(struct sluice_object *object)
 	sluice_channel_put(channel);
 }
 
+/* A limit may be 0: then there is no such channel. */
 static bool config_value(u32 *value, u32 fallback, u32 max)
 {
 	if (!*value)
 		*value = min(fallback, max);
-	return *value <= max;
+	return *value && *value <= max;
 }
 
 static int config_check(struct sluice_config *config)

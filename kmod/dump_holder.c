@@ -156,6 +156,8 @@ static int users_tour(struct sluice_dump *dump)
 			dump->id = dump->inside;
 		sluice_user_put(user);
 		cond_resched();
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
 	}
 	return ret;
 }

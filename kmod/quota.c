@@ -14,6 +14,7 @@
 #include <linux/err.h>
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
@@ -24,7 +25,7 @@
 
 struct sluice_user {
 	struct hlist_node node;
-	struct list_head link;		/* all, by number */
+	struct rb_node by_number;
 	u64 number;
 	struct user_namespace *ns;
 	kuid_t uid;
@@ -35,7 +36,7 @@ struct sluice_user {
 
 static DEFINE_MUTEX(users_lock);
 static DEFINE_HASHTABLE(users, 8);
-static LIST_HEAD(users_list);
+static struct rb_root users_by_number = RB_ROOT;
 static u64 users_made, users_gone;
 
 static u32 user_key(struct user_namespace *ns, kuid_t uid)
@@ -54,6 +55,12 @@ static struct sluice_user *user_find(struct user_namespace *ns, kuid_t uid)
 	return NULL;
 }
 
+static bool user_before(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct sluice_user, by_number)->number <
+		rb_entry(b, struct sluice_user, by_number)->number;
+}
+
 static struct sluice_user *user_new(struct user_namespace *ns, kuid_t uid)
 {
 	struct sluice_user *user;
@@ -66,7 +73,7 @@ static struct sluice_user *user_new(struct user_namespace *ns, kuid_t uid)
 	user->uid = uid;
 	hash_add(users, &user->node, user_key(ns, uid));
 	user->number = ++users_made;
-	list_add_tail(&user->link, &users_list);
+	rb_add(&user->by_number, &users_by_number, user_before);
 	return user;
 }
 
@@ -77,7 +84,7 @@ static struct sluice_user *user_forget(struct sluice_user *user)
 
 	lockdep_assert_held(&users_lock);
 	hash_del(&user->node);
-	list_del(&user->link);
+	rb_erase(&user->by_number, &users_by_number);
 	users_gone++;
 	put_user_ns(user->ns);
 	kfree(user);
@@ -150,14 +157,21 @@ kuid_t sluice_user_uid(const struct sluice_user *user)
 struct sluice_user *sluice_user_next(u64 number)
 {
 	struct sluice_user *user, *next = NULL;
+	struct rb_node *node;
 
 	mutex_lock(&users_lock);
-	list_for_each_entry(user, &users_list, link) {
+	node = users_by_number.rb_node;
+	while (node) {
+		user = rb_entry(node, struct sluice_user, by_number);
 		if (user->number > number) {
-			next = sluice_user_hold(user);
-			break;
+			next = user;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
 		}
 	}
+	if (next)
+		sluice_user_hold(next);
 	mutex_unlock(&users_lock);
 	return next;
 }

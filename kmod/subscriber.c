@@ -259,14 +259,18 @@ __poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
 
 void sluice_subscriber_wake(struct sluice_channel *channel, u32 count)
 {
-	atomic_andnot(1, (atomic_t *)&channel->table->armed);
-	smp_mb__after_atomic();	/* pairs with F2: who armed is in the queue */
+	/* A full fence, pairs with F2: who armed is in the queue. */
+	bool polled = atomic_fetch_andnot(1, (atomic_t *)&channel->table->armed) & 1;
+
 	/*
+	 * Of a queue only so many need to look. But one bit stands for all
+	 * who poll: those who are not woken now, being exclusive, would not be
+	 * for the next message either.
 	 * Without a key: io_uring's multishot poll would take a key for the
 	 * answer and not call ->poll, which arms.
 	 */
 	__wake_up(&channel->readers, TASK_INTERRUPTIBLE,
-		  sluice_is_queue(channel) ? max(count, 1U) : 0, NULL);
+		  sluice_is_queue(channel) && !polled ? max(count, 1U) : 0, NULL);
 }
 
 static u64 lane_lag(const struct sluice_subscriber *sub,
@@ -722,15 +726,16 @@ void sluice_subscriber_left(struct sluice_subscriber *sub)
 	mutex_lock(&channel->claims_lock);
 	WRITE_ONCE(sub->ep.state, evicted ? SLUICE_EVICTED : SLUICE_FREE);
 	mutex_unlock(&channel->claims_lock);
+	/* Before anybody can have, and free for reuse, what it claimed or read. */
+	if (evicted)
+		sluice_table_write(&sub->ep);
 	if (sluice_is_queue(channel)) {
 		leave_claims(sub);
 		sluice_publisher_sweep_locked(channel);
 	} else {
 		leave_due(sub);
 	}
-	if (evicted)
-		sluice_table_write(&sub->ep);
-	else
+	if (!evicted)
 		sluice_table_vacate(&sub->ep);
 }
 

@@ -50,6 +50,14 @@ static void parameters_read(struct all_parameters *all)
 	closedir(dir);
 }
 
+static void parameters_back(struct all_parameters *all)
+{
+	int i;
+
+	for (i = 0; i < all->n; i++)
+		write_file(all->p[i].path, all->p[i].value);
+}
+
 FIXTURE(parameters) {
 	struct all_parameters all;
 };
@@ -64,10 +72,7 @@ FIXTURE_SETUP(parameters)
 
 FIXTURE_TEARDOWN_PARENT(parameters)
 {
-	int i;
-
-	for (i = 0; i < self->all.n; i++)
-		write_file(self->all.p[i].path, self->all.p[i].value);
+	parameters_back(&self->all);
 }
 
 static int try_write(const char *path, const char *text)
@@ -140,6 +145,27 @@ static void use_everything(void)
 	close(space);
 }
 
+/* A limit of none: there is no channel then, rather than one of nothing. */
+TEST_F(parameters, none_at_all)
+{
+	static const char *const most[] = {
+		"channel_slots", "channel_publishers", "channel_subscribers",
+		"channel_held", "channel_pool",
+	};
+	struct sluice_config cfg = { };
+	char path[96];
+	int i;
+
+	for (i = 0; i < (int)ARRAY(most); i++) {
+		parameter_path(path, sizeof(path), most[i]);
+		ASSERT_EQ(1, try_write(path, "0"));
+		for (cfg.pattern = 0; cfg.pattern <= SLUICE_QUEUE; cfg.pattern++)
+			EXPECT_EQ(-EINVAL, make_channel(NULL, &cfg))
+				TH_LOG("%s, pattern %u", most[i], cfg.pattern);
+		parameters_back(&self->all);
+	}
+}
+
 TEST_F(parameters, extremes)
 {
 	static const char *const extremes[] = {
@@ -162,8 +188,7 @@ TEST_F(parameters, extremes)
 			try_write(self->all.p[i].path, extremes[k]);
 		use_everything();
 	}
-	for (i = 0; i < self->all.n; i++)
-		write_file(self->all.p[i].path, self->all.p[i].value);
+	parameters_back(&self->all);
 	EXPECT_LE(0, make_channel(NULL, NULL));
 	EXPECT_LE(0, make_lockspace(NULL, 0));
 	EXPECT_LE(0, make_holder(NULL));

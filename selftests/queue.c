@@ -5,6 +5,9 @@
  */
 #include "traffic.h"
 
+#include <sched.h>
+#include <sys/epoll.h>
+
 static struct sluice_config config(__u32 policy)
 {
 	struct sluice_config cfg = {
@@ -362,6 +365,59 @@ TEST(evict_the_claimant)
 	EXPECT_EQ(2, done(&p));
 }
 
+static void claim_and_look(struct sub *s, __u32 other, struct step *done)
+{
+	struct sluice_member m;
+	struct msg got;
+
+	while (sub_try(s, &got) != 1)
+		;
+	do {
+		m = table_read(&s->table, SLUICE_SUBSCRIBER, other);
+	} while (!m.generation);
+	check(m.state == SLUICE_EVICTED);
+	step_say(done);
+	pause();
+}
+
+/*
+ * Who is evicted may read what another has acknowledged, and a publisher written
+ * again: his place says so before anybody can have his claims.
+ */
+TEST(evicted_before_claims_go)
+{
+	struct sluice_config cfg = config(SLUICE_EVICT);
+	unsigned long rounds = scaled(50, 10);
+
+	cfg.publishers = 1024;	/* after the claims have gone, all are looked at */
+	while (rounds--) {
+		struct step done = step_make();
+		int ch = make_channel(NULL, &cfg);
+		struct sub a, b;
+		struct pub p;
+		struct msg m;
+		pid_t child;
+
+		ASSERT_LE(0, ch);
+		pub_join(&p, ch);
+		sub_join(&a, ch);
+		sub_join(&b, ch);
+		ASSERT_TRUE(put(&p, 0));
+		ASSERT_EQ(1, sub_try(&a, &m));
+		child = child();
+		if (!child)
+			claim_and_look(&b, a.j.index, &done);
+		sleep_us(1000);
+		ASSERT_EQ(0, evict_claimant(&p));
+		step_hear(&done);
+		kill_and_reap(child);
+		sub_close(&a);
+		sub_close(&b);
+		pub_close(&p);
+		close(ch);
+	}
+}
+
 TEST_F(queue, evict_needs_its_policy)
 {
 	struct msg m;
@@ -370,6 +426,61 @@ TEST_F(queue, evict_needs_its_policy)
 	ASSERT_EQ(1, sub_try(&self->a, &m));
 	EXPECT_EQ(-EPERM, evict_claimant(&self->p));
 	EXPECT_EQ(2, stat_of(self->ch).subscribers);
+}
+
+static void poll_for_one(int ch, struct step *ready, struct step *done)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int epoll = must(epoll_create1(EPOLL_CLOEXEC));
+	struct sub s;
+	struct msg m;
+
+	sub_join(&s, ch);
+	must(epoll_ctl(epoll, EPOLL_CTL_ADD, s.fd, &event));
+	step_say(ready);
+	do {
+		check(epoll_wait(epoll, &event, 1, -1) == 1);
+	} while (sub_try(&s, &m) != 1);
+	step_say(done);
+	pause();
+}
+
+/*
+ * Two messages before whoever was woken for the first has looked. He is busy with
+ * it from then on, so the other one has to be woken.
+ */
+TEST(exclusive_pollers)
+{
+	const struct sched_param now = { .sched_priority = 1 };
+	struct sluice_config cfg = config(SLUICE_BLOCK);
+	struct step done = step_make();
+	int ch = make_channel(NULL, &cfg), i;
+	pid_t pids[2];
+	cpu_set_t one;
+	struct pub p;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	pub_join(&p, ch);
+	for (i = 0; i < 2; i++) {
+		struct step ready = step_make();
+
+		pids[i] = child();
+		if (!pids[i])
+			poll_for_one(ch, &ready, &done);
+		step_hear(&ready);
+		while (!sleeps(pids[i]))
+			sleep_us(1000);
+	}
+	if (sched_setscheduler(0, SCHED_FIFO, &now))
+		SKIP(return, "needs the right to go first");
+	ASSERT_TRUE(put(&p, 0));
+	ASSERT_TRUE(put(&p, 1));
+	for (i = 0; i < 2; i++)
+		step_hear(&done);
+	for (i = 0; i < 2; i++)
+		kill_and_reap(pids[i]);
 }
 
 /* One byte for each message of each publisher counts its deliveries. */
