@@ -65,6 +65,20 @@ void sl_endpoint_close(struct sl_endpoint *endpoint)
 	endpoint->fd = -1;
 }
 
+int sl_endpoint_attach(const struct sl_endpoint *endpoint,
+		       struct sluice_attach *call)
+{
+	return sl_call(endpoint->fd, SLUICE_IOC_ATTACH, call);
+}
+
+int sl_endpoint_gone(const struct sl_endpoint *endpoint,
+		     struct sluice_attach *call, int err)
+{
+	int now = err == -EINVAL ? sl_endpoint_attach(endpoint, call) : 0;
+
+	return now == -ESTALE || now == -ENOENT ? now : err;
+}
+
 int64_t sl_endpoint_spin_end(const struct sl_endpoint *endpoint,
 			     int64_t deadline)
 {

@@ -41,6 +41,17 @@ static inline bool sl_endpoint_alive(const struct sl_endpoint *endpoint)
 /* CLOCK_MONOTONIC now, in nanoseconds. */
 int64_t sl_now(void);
 
+/* SLUICE_IOC_ATTACH: 0 or a negative errno value. */
+int sl_endpoint_attach(const struct sl_endpoint *endpoint,
+		       struct sluice_attach *call);
+
+/*
+ * Why could who was attached by @call not be mapped, which failed with @err? If it
+ * left in between there is nothing to map, and ATTACH says so.
+ */
+int sl_endpoint_gone(const struct sl_endpoint *endpoint,
+		     struct sluice_attach *call, int err);
+
 /* Until when to spin before sleeping until @deadline. */
 int64_t sl_endpoint_spin_end(const struct sl_endpoint *endpoint,
 			     int64_t deadline);

@@ -36,11 +36,12 @@ static int op_attach(void *context, uint32_t index, uint64_t generation,
 		.index = index,
 		.generation = generation,
 	};
-	int err = sl_call(publisher->endpoint.fd, SLUICE_IOC_ATTACH, &call);
+	int err = sl_endpoint_attach(&publisher->endpoint, &call);
 
 	if (err)
 		return err;
-	return sl_cursor_map(publisher->endpoint.fd, &call.cursor, false, view);
+	err = sl_cursor_map(publisher->endpoint.fd, &call.cursor, false, view);
+	return sl_endpoint_gone(&publisher->endpoint, &call, err);
 }
 
 static void op_unmap(void *context, struct sl_cursor_view *view)
@@ -112,10 +113,15 @@ static int segment_add(struct sluice_publisher *publisher)
 static int grow(struct sluice_publisher *publisher, uint64_t bytes)
 {
 	struct sluice_segment call = { .size = bytes };
+	struct sl_lane_view *lane = &publisher->lane;
 	int err;
 
-	if (publisher->unmapped)
-		return segment_add(publisher);
+	/* One that is left from before may be smaller than what is wanted now. */
+	if (publisher->unmapped) {
+		err = segment_add(publisher);
+		if (err || lane->segment[lane->segments - 1].size >= bytes)
+			return err;
+	}
 	err = sl_call(publisher->endpoint.fd, SLUICE_IOC_GROW, &call);
 	return err ? err : segment_add(publisher);
 }
@@ -127,6 +133,8 @@ static int op_grow(void *context, uint64_t bytes)
 	uint64_t size = publisher->writer.pool.size;
 	uint64_t more = publisher->endpoint.join.config.pool_limit - size;
 
+	if (more > SL_SEGMENT_MAX)
+		more = SL_SEGMENT_MAX;
 	if (bytes > more)
 		return -ENOSPC;
 	if (bytes < size)
@@ -414,6 +422,8 @@ int sluice_publisher_grow(struct sluice_publisher *publisher, size_t bytes)
 		return -ECHILD;
 	if (!bytes)
 		return -EINVAL;
+	if (bytes > SL_SEGMENT_MAX)
+		return -ENOSPC;
 	return grow(publisher, bytes);
 }
 

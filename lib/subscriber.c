@@ -49,17 +49,17 @@ static int op_attach(void *context, uint32_t index, uint64_t generation,
 	};
 	int err;
 
-	err = sl_call(subscriber->endpoint.fd, SLUICE_IOC_ATTACH, &call);
-	if (!err)
-		err = sl_lane_map(subscriber->endpoint.fd, &call.lane, false,
-				  view);
+	err = sl_endpoint_attach(&subscriber->endpoint, &call);
+	if (err)
+		return err;
+	err = sl_lane_map(subscriber->endpoint.fd, &call.lane, false, view);
 	while (!err && view->segments < call.lane.segments &&
 	       view->segments < SLUICE_SEGMENTS_MAX) {
 		err = op_segment(context, index, generation, view);
 		if (err)
 			sl_lane_unmap(view);
 	}
-	return err;
+	return sl_endpoint_gone(&subscriber->endpoint, &call, err);
 }
 
 static void op_unmap(void *context, struct sl_lane_view *view)

@@ -9,6 +9,30 @@
 #include <sluice/sluice.h>
 #include <sys/epoll.h>
 
+/*
+ * What the library is about to map, by mmap() of its own: the linker sees to that.
+ */
+static void (*before_mmap)(void);
+static int mmap_error;
+
+void *__real_mmap64(void *at, size_t size, int prot, int flags, int fd,
+		    off64_t offset);
+void *__wrap_mmap64(void *at, size_t size, int prot, int flags, int fd,
+		    off64_t offset);
+
+void *__wrap_mmap64(void *at, size_t size, int prot, int flags, int fd,
+		    off64_t offset)
+{
+	if (before_mmap)
+		before_mmap();
+	if (mmap_error) {
+		errno = mmap_error;
+		mmap_error = 0;
+		return MAP_FAILED;
+	}
+	return __real_mmap64(at, size, prot, flags, fd, offset);
+}
+
 static struct sluice_channel *channel_with(const struct sluice_config *config)
 {
 	struct sluice_channel_options options = SLUICE_CHANNEL_OPTIONS_INIT;
@@ -454,6 +478,71 @@ TEST(drop_oldest)
 	EXPECT_EQ(got, stats.received);
 	EXPECT_EQ(1, stats.held);
 	EXPECT_EQ(0, sluice_subscriber_release(subscriber, &held));
+	sluice_publisher_close(publisher);
+	sluice_subscriber_close(subscriber);
+	sluice_channel_close(channel);
+}
+
+static struct sluice_publisher *leaving_publisher;
+static struct sluice_subscriber *leaving_subscriber;
+static int mappings_before;
+
+static void leave_before_mmap(void)
+{
+	if (mappings_before--)
+		return;
+	before_mmap = NULL;
+	sluice_publisher_close(leaving_publisher);
+	sluice_subscriber_close(leaving_subscriber);
+	leaving_publisher = NULL;
+	leaving_subscriber = NULL;
+}
+
+/* Who goes just before it would have been mapped is nobody's trouble. */
+TEST(peer_leaves_before_it_is_mapped)
+{
+	struct sluice_config config = { .slots = 4 };
+	struct sluice_channel *channel = channel_with(&config);
+	struct sluice_publisher *publisher;
+	struct sluice_subscriber *subscriber;
+
+	leaving_publisher = publisher_of(channel);
+	mappings_before = 2;	/* the members, and its own cursor */
+	before_mmap = leave_before_mmap;
+	ASSERT_EQ(0, sluice_subscriber_join(channel, NULL, &subscriber));
+	EXPECT_EQ(NULL, leaving_publisher);
+
+	publisher = publisher_of(channel);
+	leaving_subscriber = subscriber_of(channel);
+	mappings_before = 1;	/* the other one's cursor, when room is looked for */
+	before_mmap = leave_before_mmap;
+	for (int i = 0; i < 8; i++) {
+		EXPECT_EQ(0, put(publisher, i));
+		EXPECT_EQ(i, take_now(subscriber));
+	}
+	EXPECT_EQ(NULL, leaving_subscriber);
+	sluice_publisher_close(publisher);
+	sluice_subscriber_close(subscriber);
+	sluice_channel_close(channel);
+}
+
+/* What could not be mapped before is not all that is wanted now. */
+TEST(grows_after_a_failure)
+{
+	struct sluice_config config = { .pool = 4096, .pool_limit = 1ULL << 40 };
+	struct sluice_publisher_options options = SLUICE_PUBLISHER_OPTIONS_INIT;
+	struct sluice_channel *channel = channel_with(&config);
+	struct sluice_subscriber *subscriber = subscriber_of(channel);
+	struct sluice_publisher *publisher;
+
+	options.flags = SLUICE_PUBLISHER_NO_GROW;
+	ASSERT_EQ(0, sluice_publisher_join(channel, &options, &publisher));
+	mmap_error = ENOMEM;
+	EXPECT_EQ(-ENOMEM, sluice_publisher_grow(publisher, 8192));
+	EXPECT_EQ(0, sluice_publisher_grow(publisher, 1 << 20));
+	EXPECT_EQ(0, put_long(publisher, 1, 1 << 20, 0));
+	EXPECT_EQ(1, take_now(subscriber));
+	EXPECT_EQ(-ENOSPC, sluice_publisher_grow(publisher, 200ULL << 30));
 	sluice_publisher_close(publisher);
 	sluice_subscriber_close(subscriber);
 	sluice_channel_close(channel);

@@ -365,19 +365,26 @@ TEST(evict_the_claimant)
 	EXPECT_EQ(2, done(&p));
 }
 
-static void claim_and_look(struct sub *s, __u32 other, struct step *done)
+/* Does the place of who had the message before say that he is evicted? */
+static void claim_and_look(int ch, const __u32 *owner, struct step *go,
+			   struct step *done)
 {
 	struct sluice_member m;
 	struct msg got;
+	struct sub s;
 
-	while (sub_try(s, &got) != 1)
-		;
-	do {
-		m = table_read(&s->table, SLUICE_SUBSCRIBER, other);
-	} while (!m.generation);
-	check(m.state == SLUICE_EVICTED);
-	step_say(done);
-	pause();
+	sub_join(&s, ch);
+	for (;;) {
+		step_hear(go);
+		while (sub_try(&s, &got) != 1)
+			;
+		do {
+			m = table_read(&s.table, SLUICE_SUBSCRIBER, load(owner));
+		} while (!m.generation);
+		check(m.state == SLUICE_EVICTED);
+		sub_release(&s, &got);
+		step_say(done);
+	}
 }
 
 /*
@@ -387,35 +394,38 @@ static void claim_and_look(struct sub *s, __u32 other, struct step *done)
 TEST(evicted_before_claims_go)
 {
 	struct sluice_config cfg = config(SLUICE_EVICT);
-	unsigned long rounds = scaled(50, 10);
+	struct step go = step_make(), done = step_make();
+	unsigned long rounds = scaled(200, 30);
+	__u32 *owner = shared(sizeof(*owner));
+	struct pub p;
+	pid_t child;
+	int ch, i;
 
-	cfg.publishers = 1024;	/* after the claims have gone, all are looked at */
+	/* Many, as each is looked at after the claims have gone. */
+	cfg.publishers = 500;
+	ch = make_channel(NULL, &cfg);
+	ASSERT_LE(0, ch);
+	pub_join(&p, ch);
+	for (i = 1; i < 500; i++)
+		ASSERT_LE(0, join_role(ch, SLUICE_PUBLISHER));
+	child = child();
+	if (!child)
+		claim_and_look(ch, owner, &go, &done);
 	while (rounds--) {
-		struct step done = step_make();
-		int ch = make_channel(NULL, &cfg);
-		struct sub a, b;
-		struct pub p;
+		struct sub a;
 		struct msg m;
-		pid_t child;
 
-		ASSERT_LE(0, ch);
-		pub_join(&p, ch);
 		sub_join(&a, ch);
-		sub_join(&b, ch);
-		ASSERT_TRUE(put(&p, 0));
+		ASSERT_TRUE(put(&p, rounds));
 		ASSERT_EQ(1, sub_try(&a, &m));
-		child = child();
-		if (!child)
-			claim_and_look(&b, a.j.index, &done);
-		sleep_us(1000);
+		store(owner, a.j.index);
+		step_say(&go);
+		sleep_us(500);
 		ASSERT_EQ(0, evict_claimant(&p));
 		step_hear(&done);
-		kill_and_reap(child);
 		sub_close(&a);
-		sub_close(&b);
-		pub_close(&p);
-		close(ch);
 	}
+	kill_and_reap(child);
 }
 
 TEST_F(queue, evict_needs_its_policy)

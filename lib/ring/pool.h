@@ -21,6 +21,9 @@
 #include <stdint.h>
 
 #define SL_GRANULE	64
+
+/* The most bytes of one segment: whole pages of any size there is. */
+#define SL_SEGMENT_MAX	((uint64_t)SL_GRANULE << 30)
 #define SL_POOL_NONE	UINT32_MAX
 
 #define SL_POOL_SL_BITS	4

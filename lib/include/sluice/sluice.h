@@ -578,9 +578,9 @@ int sluice_publisher_flush(struct sluice_publisher *publisher,
  * One message lies in one segment, so the greatest message that
  * fits is as long as the greatest segment.
  *
- * Return: 0; -ENOSPC: beyond the channel's pool_limit, or SLUICE_SEGMENTS_MAX
- * reached; -EDQUOT: beyond the user's quota; -EINVAL: 0 bytes; -ESHUTDOWN: this
- * publisher was evicted; -ENOMEM; -ECHILD.
+ * Return: 0; -ENOSPC: beyond the channel's pool_limit, more than 64 GiB at once,
+ * or SLUICE_SEGMENTS_MAX reached; -EDQUOT: beyond the user's quota; -EINVAL: 0
+ * bytes; -ESHUTDOWN: this publisher was evicted; -ENOMEM; -ECHILD.
  */
 int sluice_publisher_grow(struct sluice_publisher *publisher, size_t bytes);
 
