@@ -705,6 +705,15 @@ static void sole_choose(struct sl_reader *reader)
 		reader->sole = reader->active[0];
 }
 
+/* With nobody left to read, whoever has come meanwhile: DETACH, too, is a change. */
+static bool is_overtaken(const struct sl_reader *reader)
+{
+	return reader->again ||
+		(!reader->actives &&
+		 sl_load_acquire(&sl_members_head(reader->members)->seq) !=
+		 reader->seq);
+}
+
 /*
  * One who left is read to his end before who has his place now is begun. That may
  * be in the same call, and has to: whoever waits for a change, or for the next
@@ -723,7 +732,7 @@ static ssize_t take_any(struct sl_reader *reader,
 			n = sl_queue_receive(reader, messages, count);
 		else
 			n = broadcast_receive(reader, messages, count);
-		if (!reader->again)
+		if (!is_overtaken(reader))
 			break;
 	}
 	return n;
