@@ -224,6 +224,7 @@ int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
 	int ret;
 
 	items->user = user;
+	items->later = false;
 	items->stride = sluice_call_stride(entry_size, SLUICE_ITEM_SIZE_1);
 	if (!items->stride || !count || count > SLUICE_ITEMS_MAX)
 		return -EINVAL;

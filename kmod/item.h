@@ -17,6 +17,7 @@ enum sluice_purpose {
  * @stride: bytes from one to the next
  * @count: of them
  * @backed: some of them with the kernel's own lock
+ * @later: the request has them now, and an event will tell its end
  * @wants: what they name
  * @one: if it is one and does not outlive the call
  */
@@ -25,6 +26,7 @@ struct sluice_wants {
 	u32 stride;
 	u32 count;
 	bool backed;
+	bool later;
 	struct sluice_want *wants;
 	struct sluice_want one;
 };

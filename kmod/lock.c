@@ -279,8 +279,9 @@ static int lock_grant(struct sluice_call *call, struct sluice_wants *items,
 	int ret = lock_start(call, items, lock);
 
 	if (ret == -EINPROGRESS && lock->flags & SLUICE_LOCK_ASYNC) {
-		items->wants = NULL;	/* the request's now */
+		items->wants = NULL;
 		items->count = 0;
+		items->later = true;
 		return ret;
 	}
 	if (ret == -EINPROGRESS)
@@ -296,7 +297,7 @@ static int lock_plain(struct sluice_call *call, struct sluice_wants *items)
 	if (ret)
 		return ret;
 	ret = lock_grant(call, items, &call->arg.lock);
-	if (ret == -EINPROGRESS)
+	if (items->later)
 		return ret;
 	if (!ret && !call->replied)
 		ret = lock_finish(holder, lock_tell(call, items));
@@ -385,9 +386,11 @@ long sluice_lock_lock(struct sluice_call *call)
 		ret = lock_items(call, &items);
 		sluice_wants_free(&items);
 	}
-	if (ret != -EINPROGRESS)
-		atomic_set_release(&holder->busy, 0);
-	return ret;
+	if (items.later)
+		return ret;
+	atomic_set_release(&holder->busy, 0);
+	/* A file system's word for something else: no event will come. */
+	return ret == -EINPROGRESS ? -EIO : ret;
 }
 
 void sluice_lock_detach(struct sluice_holder *holder, struct sluice_wants *items)
