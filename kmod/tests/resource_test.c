@@ -22,6 +22,8 @@ static void spy_evict(struct inode *inode)
 {
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
+	if (!spy.domain)
+		return;
 	spy.locked = mutex_is_locked(&sluice_domain_root(spy.domain)->lock);
 	spy.evicted = true;
 }
@@ -112,6 +114,7 @@ static void resource_lets_go(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, spy.evicted);
 	KUNIT_EXPECT_FALSE(test, spy.locked);
 	sluice_holder_end(holder);
+	spy.domain = NULL;	/* the root goes, too */
 	sluice_object_unuse(&space->object);
 	kern_unmount(mnt);
 }
