@@ -208,6 +208,23 @@ static int run_file(struct stage *s)
 	return try(s->h2, i);
 }
 
+/* By a holder that has nothing to do with the lockspace yet. */
+static int run_file_first(struct stage *s)
+{
+	struct sluice_item i = file_item(s->space, s->file, SLUICE_PR);
+	int h = make_holder(NULL), ret;
+
+	if (h < 0)
+		return h;
+	i.flags = SLUICE_ITEM_FCNTL | SLUICE_ITEM_FLOCK;
+	ret = try(h, i);
+	if (ret)
+		close(h);
+	else
+		s->fd = h;
+	return ret;
+}
+
 static int run_locks(struct stage *s)
 {
 	struct sluice_lock_entry e[4];
@@ -318,6 +335,7 @@ static const struct call calls[] = {
 	{ "LOCK and wait", run_wait, undo_wait },
 	{ "LOCK with a lease", run_lease, undo_locks },
 	{ "LOCK a file", run_file, undo_locks },
+	{ "LOCK a file first", run_file_first, undo_fd },
 	{ "UNLOCK", run_unlock, undo_convert },
 	{ "UNLOCK to weaken", run_weaken, undo_convert },
 	{ "RECOVER", run_recover, undo_recover },

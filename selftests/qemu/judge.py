@@ -134,10 +134,10 @@ class Judge:
             for outcome, name in results:
                 if outcome == "fail":
                     self.show(f"      failed: {name}")
-            for line in lines[-60:]:
-                self.show("      | " + line)
             for line in complaints:
                 self.show("      kernel: " + line)
+            for line in lines[-60:]:
+                self.show("      | " + line)
 
     def died(self, why, console):
         """The guest ended, or was ended, before its verdict."""
