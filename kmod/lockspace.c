@@ -110,6 +110,8 @@ static void lockspace_unused(struct sluice_object *object)
 	sluice_words_close(space);
 	sluice_resources_forget(space);
 	sluice_domain_unlock(domain);
+	/* Who still holds something there keeps it, and pays for what he holds. */
+	sluice_object_uncharge(object);
 	sluice_lockspace_put(space);
 }
 

@@ -86,6 +86,7 @@ static struct sluice_publisher *publisher_new(struct sluice_channel *channel,
 	spin_lock_init(&pub->room_lock);
 	init_waitqueue_head(&pub->room_wait);
 	pub->room = 1;
+	pub->end = U64_MAX;
 	ret = sluice_endpoint_init(&pub->ep, channel, SLUICE_PUBLISHER, flags);
 	if (!ret)
 		ret = publisher_fds(pub);
@@ -165,6 +166,19 @@ static void publisher_vacate(struct sluice_publisher *pub)
 	sluice_table_vacate(&pub->ep);
 }
 
+/*
+ * Whoever left may have kept the ring mapped, and write it for ever. What was
+ * published until now had room.
+ */
+static void queue_end(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+
+	mutex_lock(&channel->claims_lock);
+	WRITE_ONCE(pub->end, pub->claims.done + channel->config.slots);
+	mutex_unlock(&channel->claims_lock);
+}
+
 /* Whether every message was claimed and acknowledged. */
 static bool queue_is_done(struct sluice_publisher *pub)
 {
@@ -207,6 +221,8 @@ void sluice_publisher_left(struct sluice_publisher *pub)
 		if (sub)
 			sluice_subscriber_peer_left(sub, pub);
 	}
+	if (sluice_is_queue(channel))
+		queue_end(pub);
 	if (publisher_is_done(pub))
 		publisher_vacate(pub);
 	else
@@ -304,7 +320,8 @@ bool sluice_publisher_has(const struct sluice_publisher *pub, u64 position)
 	u32 slot = position & (pub->ep.channel->config.slots - 1);
 
 	/* A1, pairs with R1 */
-	return smp_load_acquire(&pub->slots[slot].seq) == SLUICE_SEQ(position);
+	return smp_load_acquire(&pub->slots[slot].seq) == SLUICE_SEQ(position) &&
+		position < READ_ONCE(pub->end);
 }
 
 void sluice_publisher_wake_room(struct sluice_publisher *pub)
@@ -403,9 +420,10 @@ __poll_t sluice_publisher_poll(struct sluice_publisher *pub, struct file *file,
 static int grow_add(struct sluice_publisher *pub, struct sluice_area *area)
 {
 	struct sluice_channel *channel = pub->ep.channel;
-	int ret = publisher_state(pub);
+	int ret;
 
 	mutex_lock(&channel->lock);
+	ret = publisher_state(pub);
 	if (!ret) {
 		pub->segments[pub->segment_count] = area;
 		pub->pool += area->size;

@@ -25,6 +25,7 @@
  * @room_wait: where it sleeps for room
  * @lag_told: when it was last announced that it does
  * @claims: of a queue; channel->claims_lock
+ * @end: nothing is published from this position on; set when it leaves a queue
  * @fds: sent along; @fds_lock
  * @fds_lock: serialises attach and release
  */
@@ -42,6 +43,7 @@ struct sluice_publisher {
 	wait_queue_head_t room_wait;
 	u64 lag_told;
 	struct sluice_claims_lane claims;
+	u64 end;
 	struct sluice_fds_lane *fds;
 	struct mutex fds_lock;
 };

@@ -178,37 +178,33 @@ TEST_F(told, again_once_converted)
 	EXPECT_EQ(0, outcome(B));
 }
 
-TEST_F(told, again_once_merged)
+/* Whether @h is told that this range is wanted, and of nothing else. */
+static bool told_once_of(int h, __u32 mode, __u64 start, __u64 end)
 {
 	struct sluice_lock_event ev;
 
+	return events_of(h, ANY_EVENT) == POLLPRI && !event_now(h, &ev) &&
+		ev.mode == mode && ev.start == start && ev.end == end &&
+		event_now(h, &ev) == -EAGAIN;
+}
+
+TEST_F(told, again_once_merged)
+{
 	ASSERT_EQ(0, take(A, R(EX, 0, 9)));
 	ASSERT_EQ(0, take(A, R(PW, 10, 19)));
 	ASSERT_EQ(-EINPROGRESS, ask(B, R(EX, 15, 15)));
 	ASSERT_EQ(0, unlock(A, R(PW, 0, 9)));
 	EXPECT_EQ(1, GRANTS);
-	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
-	ASSERT_EQ(0, event_now(A, &ev));
-	EXPECT_EQ(SLUICE_EX, ev.mode);
-	EXPECT_EQ(0, ev.start);
-	EXPECT_EQ(19, ev.end);
-	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+	EXPECT_TRUE(told_once_of(A, SLUICE_EX, 0, 19));
 }
 
 /* Of one that became two: of the one that is in the way. */
 TEST_F(told, again_once_split)
 {
-	struct sluice_lock_event ev;
-
 	ASSERT_EQ(0, take(A, R(EX, 0, 99)));
 	ASSERT_EQ(-EINPROGRESS, ask(B, R(EX, 60, 60)));
 	ASSERT_EQ(0, unlock(A, R(UNLOCKED, 40, 49)));
-	EXPECT_EQ(POLLPRI, events_of(A, ANY_EVENT));
-	ASSERT_EQ(0, event_now(A, &ev));
-	EXPECT_EQ(SLUICE_EX, ev.mode);
-	EXPECT_EQ(50, ev.start);
-	EXPECT_EQ(99, ev.end);
-	EXPECT_EQ(-EAGAIN, event_now(A, &ev));
+	EXPECT_TRUE(told_once_of(A, SLUICE_EX, 50, 99));
 }
 
 /* It was in the way before its holder, who slept, knew of it. */

@@ -65,6 +65,27 @@ TEST_F(quota, lockspaces)
 	EXPECT_TRUE(each_time(lockspaces_to_the_limit));
 }
 
+static int keeper;	/* of another user */
+
+static void lockspaces_that_are_kept(void)
+{
+	int i, space;
+
+	for (i = 0; i < 2 * LIMIT; i++) {
+		space = must(make_lockspace(NULL, 0));
+		must(try(keeper, whole(space, "r", SLUICE_PR)));
+		close(space);
+	}
+}
+
+/* Whoever has a lock there keeps it, and its maker cannot help that. */
+TEST_F(quota, lockspaces_kept_by_another)
+{
+	keeper = must(make_holder(NULL));
+	parameter_set(&self->set, "user_lockspaces", LIMIT);
+	EXPECT_TRUE(each_time(lockspaces_that_are_kept));
+}
+
 static void holders_to_the_limit(void)
 {
 	int fd[LIMIT], i;

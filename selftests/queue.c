@@ -241,6 +241,29 @@ TEST_F(queue, redelivered_after_publisher_left)
 	EXPECT_EQ(0, stat_of(self->ch).left);
 }
 
+/* Without a descriptor, but with its ring still mapped, one publishes no more. */
+TEST_F(queue, mapping_publishes_nothing)
+{
+	unsigned int received = 0;
+	struct msg m;
+	__u64 i;
+
+	ASSERT_TRUE(put(&self->p, 7));
+	must(close(self->p.fd));
+	self->p.fd = -1;
+	for (i = 1; i < 100; i++) {
+		*pub_slot(&self->p, i) = *pub_slot(&self->p, 0);
+		store_release(&pub_slot(&self->p, i)->seq, SLUICE_SEQ(i));
+		if (sub_try(&self->a, &m) == 1) {
+			sub_release(&self->a, &m);
+			received++;
+		}
+	}
+	EXPECT_EQ(self->p.j.lane.slots, received);
+	EXPECT_EQ(0, stat_of(self->ch).left);
+	EXPECT_EQ(0, sub_try(&self->a, &m));
+}
+
 /* Tags that were never given out acknowledge nothing. */
 TEST_F(queue, forged_tags)
 {
