@@ -96,6 +96,7 @@ image_modules() {
 	shift 2
 	release=$(cat "$kernel/release")
 	[[ $# -gt 0 && -e $kernel/lib/modules/$release/modules.dep ]] || return 0
+	mkdir -p "$stage/lib/modules/$release"	# all may be built in
 	for name; do
 		modprobe -d "$kernel" -S "$release" --show-depends "$name" 2>/dev/null || true
 	done | awk '$1 == "insmod" { print $2 }' | while read -r module; do
