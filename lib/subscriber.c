@@ -25,14 +25,18 @@ struct sluice_subscriber {
 	uint64_t waits;
 };
 
+/* Between being told of it and mapping it, it may go: the second time says so. */
 static int op_segment(void *context, uint32_t index, uint64_t generation,
 		      struct sl_lane_view *view)
 {
 	struct sluice_subscriber *subscriber = context;
-	int err;
+	int tries = 2, err;
 
-	err = sl_segment_map(subscriber->endpoint.fd, index, generation, false,
-			     view->segments, &view->segment[view->segments]);
+	do {
+		err = sl_segment_map(subscriber->endpoint.fd, index, generation,
+				     false, view->segments,
+				     &view->segment[view->segments]);
+	} while (err == -EINVAL && --tries);
 	if (err)
 		return err == -ENOENT ? -EPROTO : err;
 	view->segments++;

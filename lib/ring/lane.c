@@ -83,6 +83,9 @@ int sl_lane_check(struct sl_reader *reader, struct sl_lane *lane,
 	while (slot->segment >= lane->view.segments) {
 		err = reader->ops->segment(reader->context, lane->index,
 					   lane->who.generation, &lane->view);
+		/* Who published it honestly stays attached until it is read. */
+		if (err == -ESTALE)
+			return -EPROTO;
 		if (err)
 			return err;
 	}
@@ -142,7 +145,6 @@ int sl_lane_begin(struct sl_reader *reader, uint32_t index,
 				 index)->armed;
 	lane->cursor = sl_cursor_lane(&reader->cursor, index);
 	lane->pin = SLUICE_PIN(index, 0);
-	lane->left = who->state != SLUICE_ACTIVE;
 	err = reader->ops->attach(reader->context, index, who->generation,
 				  &lane->view);
 	if (err) {
@@ -152,6 +154,8 @@ int sl_lane_begin(struct sl_reader *reader, uint32_t index,
 		reader->places[index].finished = who->generation;
 		return 0;
 	}
+	if (who->state != SLUICE_ACTIVE)
+		sl_lane_left(lane);
 	if (lane_start(reader, lane)) {
 		lane_add(reader, lane);
 	} else {
@@ -159,6 +163,14 @@ int sl_lane_begin(struct sl_reader *reader, uint32_t index,
 		sl_lane_corrupt(reader, lane);
 	}
 	return 0;
+}
+
+void sl_lane_left(struct sl_lane *lane)
+{
+	if (lane->left)
+		return;
+	lane->left = true;
+	lane->rest = lane->view.slots;
 }
 
 void sl_lane_free(struct sl_reader *reader, struct sl_lane *lane)

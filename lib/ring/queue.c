@@ -97,16 +97,13 @@ static int claim_deliver(struct sl_reader *reader,
 	return 1;
 }
 
-ssize_t sl_queue_receive(struct sl_reader *reader,
-			 struct sluice_message *messages, size_t count)
+/* Return: how many messages, 0 if there is none among what is claimed. */
+static ssize_t claims_deliver(struct sl_reader *reader,
+			      struct sluice_message *messages, size_t count)
 {
-	ssize_t n = 0, r;
+	ssize_t n = 0;
+	int r;
 
-	if (reader->claims_first == reader->claims_end) {
-		r = claims_fetch(reader, count);
-		if (r < 0)
-			return r == -EAGAIN ? 0 : r;
-	}
 	while ((size_t)n < count &&
 	       reader->claims_first < reader->claims_end) {
 		const struct sluice_claim *claim =
@@ -117,11 +114,30 @@ ssize_t sl_queue_receive(struct sl_reader *reader,
 			return n ? n : -EPROTO;
 		r = claim_deliver(reader, claim, &messages[n]);
 		if (r < 0)
-			return n || r == -EAGAIN ? n : r;
+			return n ? n : r;
 		reader->claims_first++;
 		n += r;
 	}
 	return n;
+}
+
+/*
+ * If no claim came to a message, as none of one who has lied does, the next one
+ * may be of another publisher: each has its turn.
+ */
+ssize_t sl_queue_receive(struct sl_reader *reader,
+			 struct sluice_message *messages, size_t count)
+{
+	uint32_t tries = reader->members->places[SLUICE_PUBLISHER] + 1;
+	ssize_t n = 0;
+
+	while (!n && tries-- && !reader->lies && !reader->evicted) {
+		if (reader->claims_first == reader->claims_end)
+			n = claims_fetch(reader, count);
+		if (n >= 0)
+			n = claims_deliver(reader, messages, count);
+	}
+	return n == -EAGAIN ? 0 : n;
 }
 
 /* Has everything been acknowledged that a publisher left? */

@@ -119,7 +119,8 @@ static int place_update(struct sl_reader *reader, uint32_t index)
 		return err;
 	if (lane) {
 		lane->gone = !sl_who_is(&now, lane->who.generation);
-		lane->left = now.state != SLUICE_ACTIVE || lane->gone;
+		if (now.state != SLUICE_ACTIVE || lane->gone)
+			sl_lane_left(lane);
 		return 0;
 	}
 	if (now.generation > reader->generation)
@@ -354,6 +355,7 @@ static enum took lane_hold(struct sl_reader *reader, struct sl_lane *lane,
 	message->lost = lane->lost;
 	lane->lost = 0;
 	lane->position++;
+	lane->rest -= lane->left;
 	return TOOK_ONE;
 }
 
@@ -392,6 +394,9 @@ static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
 	int err;
 
 	look = sl_lane_look(reader, lane, &slot);
+	/* Who left, but can still write: what there was fits in its ring. */
+	if (look != SL_LOOK_EMPTY && lane->left && !lane->rest)
+		look = SL_LOOK_LIE;
 	if (look == SL_LOOK_READY) {
 		err = sl_lane_check(reader, lane, &slot);
 		if (!err)
@@ -413,7 +418,10 @@ static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
 		return TOOK_GONE;
 	}
 	lane_show(lane);
-	return look == SL_LOOK_BUSY ? TOOK_BUSY : TOOK_NONE;
+	if (look != SL_LOOK_BUSY)
+		return TOOK_NONE;
+	lane->rest -= lane->left;
+	return TOOK_BUSY;
 }
 
 /**
@@ -603,8 +611,6 @@ static bool is_alone(const struct sl_reader *reader)
 /* Nothing was received: why? */
 static int nothing(struct sl_reader *reader)
 {
-	if (reader->config.pattern == SLUICE_QUEUE)
-		sl_queue_idle(reader);
 	sl_reader_flush(reader);
 	if (reader->lies) {
 		reader->lies--;
@@ -685,21 +691,22 @@ static sl_specialized size_t sole_take(struct sl_reader *reader,
 	return n;
 }
 
-/* Nothing yet, nobody left, and nobody waits for what was shown? */
+/* Nothing yet, and nobody waits for what was shown? */
 static inline bool sole_idle(const struct sl_lane *lane)
 {
 	uint64_t seq = sl_load_relaxed(
 		&sl_slot(&lane->view, lane->position)->seq);
 
-	return seq < SLUICE_SEQ(lane->position) && !lane->left &&
-		!lane->dirty && lane->shown == lane->position;
+	return seq < SLUICE_SEQ(lane->position) && !lane->dirty &&
+		lane->shown == lane->position;
 }
 
 /* Queues have no cursor, and a policy but BLOCK needs fences. */
 static void sole_choose(struct sl_reader *reader)
 {
 	reader->sole = NULL;
-	if (reader->actives == 1 && reader->policy == SLUICE_BLOCK &&
+	if (reader->actives == 1 && !reader->active[0]->left &&
+	    reader->policy == SLUICE_BLOCK &&
 	    reader->config.pattern == SLUICE_BROADCAST && !reader->lies &&
 	    !reader->trouble && !reader->again && !reader->evicted)
 		reader->sole = reader->active[0];
@@ -728,10 +735,12 @@ static ssize_t take_any(struct sl_reader *reader,
 		sl_reader_update(reader);
 		if (reader->evicted)
 			return -ECONNABORTED;
-		if (reader->config.pattern == SLUICE_QUEUE)
-			n = sl_queue_receive(reader, messages, count);
-		else
+		if (reader->config.pattern == SLUICE_BROADCAST)
 			n = broadcast_receive(reader, messages, count);
+		else
+			n = sl_queue_receive(reader, messages, count);
+		if (!n && reader->config.pattern == SLUICE_QUEUE)
+			sl_queue_idle(reader);
 		if (!is_overtaken(reader))
 			break;
 	}
@@ -939,7 +948,8 @@ int sl_reader_reject(struct sl_reader *reader, struct sluice_message *message)
 void sl_reader_sleep(struct sl_reader *reader)
 {
 	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->member_seen,
-			 reader->trouble ? reader->seq - 1 : reader->seq);
+			 reader->trouble || reader->again ? reader->seq - 1 :
+							    reader->seq);
 }
 
 void sl_reader_awake(struct sl_reader *reader)

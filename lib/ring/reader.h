@@ -52,6 +52,7 @@ struct sl_reader_ops {
  * @joined: what was published when this subscriber joined
  * @lost: messages lost since the last one received
  * @held: messages of it that are held
+ * @rest: once it has left: how many more there can have been
  * @left: nothing more will be published
  * @gone: the kernel does not keep it any more
  * @ended: not read any more; kept only for what is held
@@ -73,6 +74,7 @@ struct sl_lane {
 	uint64_t joined;
 	uint64_t lost;
 	uint32_t held;
+	uint32_t rest;
 	bool left;
 	bool gone;
 	bool ended;
@@ -283,6 +285,9 @@ int sl_lane_check(struct sl_reader *reader, struct sl_lane *lane,
 /* Attach the publisher at a place, and begin to read it. */
 int sl_lane_begin(struct sl_reader *reader, uint32_t index,
 		  const struct sl_who *who);
+
+/* The publisher has left: nothing more will be published. */
+void sl_lane_left(struct sl_lane *lane);
 
 /* The publisher has left and all is read. */
 void sl_lane_end(struct sl_reader *reader, struct sl_lane *lane);

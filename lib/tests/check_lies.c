@@ -127,6 +127,61 @@ START_TEST(a_step_back)
 }
 END_TEST
 
+/* What it publishes without being there any more: nothing of it is mapped. */
+START_TEST(segment_of_one_who_is_gone)
+{
+	struct sluice_slot *slot = sl_slot(&liar->lane, 0);
+	struct fake_publisher *successor;
+
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	fake_publisher_vanish(liar);
+	slot->segment = 1;
+	slot->length = 1;
+	slot->seq = SLUICE_SEQ(0);
+	successor = fake_publish(fake);
+	ck_assert_uint_eq(successor->writer.index, 0);
+	ck_assert_int_eq(put(successor, 4), 0);
+	ck_assert_int_eq(take(sub), 4);
+	ck_assert_int_eq(take(sub), -EPROTO);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+}
+END_TEST
+
+/* It left, and goes on: who has its place now is received all the same. */
+START_TEST(publishes_for_ever)
+{
+	struct fake_publisher *successor;
+	uint64_t position = 0;
+	int received;
+
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	fake_publisher_vanish(liar);
+	successor = fake_publish(fake);
+	ck_assert_int_eq(put(successor, 4), 0);
+	do {
+		sl_slot(&liar->lane, position)->seq = SLUICE_SEQ(position);
+		received = take(sub);
+		ck_assert_uint_le(++position, 2 * liar->lane.slots);
+	} while (!received);
+	ck_assert_int_eq(received, 4);
+	ck_assert_int_eq(take(sub), -EPROTO);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+}
+END_TEST
+
+/* What was there when it left is read to the end, be the ring full. */
+START_TEST(full_when_it_left)
+{
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	for (uint32_t i = 0; i < liar->lane.slots; i++)
+		ck_assert_int_eq(put(liar, i), 0);
+	fake_publisher_leave(liar, SLUICE_LEFT_CLOSED);
+	for (uint32_t i = 0; i < liar->lane.slots; i++)
+		ck_assert_int_eq(take(sub), i);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+}
+END_TEST
+
 START_TEST(lies_with_messages_held)
 {
 	struct sluice_message held;
@@ -315,6 +370,9 @@ Suite *suite_lies(void)
 			    sizeof(lies) / sizeof(lies[0]));
 	tcase_add_test(lane, a_jump_far_ahead);
 	tcase_add_test(lane, a_step_back);
+	tcase_add_test(lane, segment_of_one_who_is_gone);
+	tcase_add_test(lane, publishes_for_ever);
+	tcase_add_test(lane, full_when_it_left);
 	tcase_add_test(lane, lies_with_messages_held);
 	tcase_add_test(lane, nonsense_when_joining);
 	tcase_add_test(lane, tail_beyond_head);

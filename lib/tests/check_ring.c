@@ -396,15 +396,9 @@ END_TEST
  */
 START_TEST(place_of_one_who_left)
 {
-	struct sluice_member *entry =
-		sl_member(&fake->members, SLUICE_PUBLISHER, 0);
-
 	ck_assert_int_eq(put(pub, 1), 0);
 	ck_assert_int_eq(take(sub), 1);
-	fake_publisher_leave(pub, SLUICE_LEFT_EXITED);
-	entry->state = SLUICE_FREE;
-	fake->publishers[FAKE_PLACES - 1] = pub;
-	fake->publishers[0] = NULL;
+	fake_publisher_vanish(pub);
 	pub = fake_publish(fake);
 	ck_assert_uint_eq(pub->writer.index, 0);
 	ck_assert_int_eq(put(pub, 2), 0);

@@ -411,7 +411,8 @@ static int r_segment(void *context, uint32_t index, uint64_t generation,
 	struct fake_publisher *publisher = subscriber->fake->publishers[index];
 	int err = -EPROTO;
 
-	(void)generation;
+	if (!publisher || publisher->writer.generation != generation)
+		return -ESTALE;
 	if (publisher->mapping)
 		publisher->mapping();
 	pthread_mutex_lock(&subscriber->fake->lock);
@@ -655,6 +656,18 @@ void fake_publisher_leave(struct fake_publisher *publisher,
 		    publisher->writer.generation, SLUICE_LEFT, reason, 0);
 	changed(fake);
 	pthread_mutex_unlock(&fake->lock);
+}
+
+/* The last place is for those that are gone: no test has so many. */
+void fake_publisher_vanish(struct fake_publisher *publisher)
+{
+	struct fake *fake = publisher->fake;
+	uint32_t index = publisher->writer.index;
+
+	fake_publisher_leave(publisher, SLUICE_LEFT_CLOSED);
+	publisher_entry(fake, index)->state = SLUICE_FREE;
+	fake->publishers[index] = NULL;
+	fake->publishers[FAKE_PLACES - 1] = publisher;
 }
 
 void fake_subscriber_leave(struct fake_subscriber *subscriber,

@@ -125,6 +125,9 @@ void fake_publisher_leave(struct fake_publisher *publisher,
 void fake_subscriber_leave(struct fake_subscriber *subscriber,
 			   enum sluice_reason reason);
 
+/* Its place is free at once, as when nobody has anything of it to read. */
+void fake_publisher_vanish(struct fake_publisher *publisher);
+
 /* It leaves, and its memory goes once no publisher looks at it any more. */
 void fake_subscriber_dismiss(struct fake_subscriber *subscriber);
 
