@@ -368,14 +368,19 @@ static int take_consumed(struct sl_writer *writer, uint64_t length)
 
 static int take_more_pool(struct sl_writer *writer, uint64_t length)
 {
+	uint32_t segments = writer->pool.segments;
 	int err;
 
+	/* What was added since that was looked at may be all that could be. */
+	if (length > sl_writer_greatest(writer))
+		return -EMSGSIZE;
 	if (!writer->may_grow || sl_writer_full(writer) ||
 	    writer->pool.segments == SLUICE_SEGMENTS_MAX ||
 	    writer->pool.size >= writer->config.pool_limit)
 		return 0;
 	err = writer->ops->grow(writer->context, length);
-	if (!err)
+	/* One left from before is added even if no more can be. */
+	if (!err || writer->pool.segments > segments)
 		return 1;
 	/* One that fits if the others make room can do without. */
 	return length > writer->pool.greatest ? err : 0;

@@ -85,6 +85,8 @@ uint64_t sl_writer_greatest(const struct sl_writer *writer)
 	if (writer->may_grow && pool->segments < SLUICE_SEGMENTS_MAX &&
 	    writer->config.pool_limit > pool->size)
 		more = writer->config.pool_limit - pool->size;
+	if (more > SL_SEGMENT_MAX)
+		more = SL_SEGMENT_MAX;
 	return more > pool->greatest ? more : pool->greatest;
 }
 

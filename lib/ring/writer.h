@@ -242,7 +242,7 @@ int sl_writer_take(struct sl_writer *writer, uint64_t length,
 /* Reclaim the oldest message that is safe: false if there is none. */
 bool sl_writer_retire(struct sl_writer *writer);
 
-/* When there is none: make room and take it: 0, -EAGAIN or what ops->grow gave. */
+/* When there is none: make room and take it: as sl_writer_loan(). */
 int sl_writer_make_room(struct sl_writer *writer, uint64_t length,
 			struct sluice_loan *loan);
 

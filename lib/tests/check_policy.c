@@ -481,6 +481,45 @@ START_TEST(growth_fails)
 }
 END_TEST
 
+START_TEST(growth_by_what_was_left)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST,
+					.pool_limit = 16384 };
+	struct sluice_loan loan;
+
+	setup_with(&config);
+	pub->no_segments = -EDQUOT;
+	pub->left = 4096;
+	ck_assert_int_eq(put_long(pub, 1, 4096), 0);
+	ck_assert_int_eq(put_long(pub, 2, 4096), 0);
+	ck_assert_uint_eq(pub->writer.stats.dropped, 0);
+	pub->left = 4096;
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, 8192, &loan), -EMSGSIZE);
+	ck_assert_uint_eq(pub->writer.pool.size, 12288);
+	ck_assert_uint_eq(pub->writer.stats.dropped, 0);
+	pub->no_segments = 0;
+	ck_assert_int_eq(take(sub), 1);
+	ck_assert_int_eq(take(sub), 2);
+	teardown();
+}
+END_TEST
+
+/* However far the pool may grow, one segment is not longer than that. */
+START_TEST(greatest_segment)
+{
+	struct sluice_config config = { .pool_limit = 4 * SL_SEGMENT_MAX };
+	struct sluice_loan loan;
+
+	setup_with(&config);
+	pub->no_segments = -ENOSPC;
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, SL_SEGMENT_MAX + 1, &loan),
+			 -EMSGSIZE);
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, SL_SEGMENT_MAX, &loan),
+			 -ENOSPC);
+	teardown();
+}
+END_TEST
+
 /* A BLOCK subscriber that has not begun the lane holds back everything. */
 START_TEST(not_begun_holds)
 {
@@ -784,6 +823,8 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, leaving_frees_what_was_held);
 	tcase_add_test(tc, grows_before_it_blocks);
 	tcase_add_test(tc, growth_fails);
+	tcase_add_test(tc, growth_by_what_was_left);
+	tcase_add_test(tc, greatest_segment);
 	tcase_add_test(tc, not_begun_holds);
 	tcase_add_test(tc, begun_with_nothing_to_read);
 	tcase_add_test(tc, pin_given_up);

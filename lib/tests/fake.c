@@ -337,9 +337,14 @@ static int segment_add(struct fake_publisher *publisher, uint64_t size)
 static int w_grow(void *context, uint64_t bytes)
 {
 	struct fake_publisher *publisher = context;
+	uint64_t left = publisher->left;
+	int err = 0;
 
-	if (publisher->no_segments)
-		return publisher->no_segments;
+	publisher->left = 0;
+	if (left)
+		err = segment_add(publisher, left);
+	if (err || publisher->no_segments)
+		return err ? err : publisher->no_segments;
 	bytes = (bytes + 4095) / 4096 * 4096;
 	if (bytes > publisher->fake->config.pool_limit -
 	    publisher->writer.pool.size)

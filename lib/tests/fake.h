@@ -26,6 +26,7 @@ struct fake;
  * @lane: ring and segments
  * @room: signalled with member.room
  * @no_segments: pretend that mapping a segment fails with this error
+ * @left: bytes of a segment that growing adds first, whatever comes of the rest
  * @mapping: called when a subscriber maps a segment, in the middle of receiving
  * @fds: descriptors in flight
  * @token: of the next one
@@ -39,6 +40,7 @@ struct fake_publisher {
 	struct sl_lane_view lane;
 	pthread_cond_t room;
 	int no_segments;
+	uint64_t left;
 	void (*mapping)(void);
 	int fds;
 	uint64_t token;
