@@ -76,7 +76,7 @@ int sl_endpoint_gone(const struct sl_endpoint *endpoint,
 {
 	int now = err == -EINVAL ? sl_endpoint_attach(endpoint, call) : 0;
 
-	return now == -ESTALE || now == -ENOENT ? now : err;
+	return now ? now : err;
 }
 
 int64_t sl_endpoint_spin_end(const struct sl_endpoint *endpoint,

@@ -17,14 +17,15 @@
  * @endpoint: descriptor and member table
  * @lane: its ring; the segments are the writer's to count, and this one's to unmap
  * @writer: everything else
- * @unmapped: the kernel has a segment that could not be mapped
+ * @pending: the kernel has a segment that the writer has not; it is mapped if it
+ *	could be
  * @waits: times it slept
  */
 struct sluice_publisher {
 	struct sl_endpoint endpoint;
 	struct sl_lane_view lane;
 	struct sl_writer writer;
-	bool unmapped;
+	bool pending;
 	uint64_t waits;
 };
 
@@ -86,27 +87,28 @@ static int op_drop(void *context, uint32_t count)
 	return err ? err : (int)call.count;
 }
 
-/* The kernel's number of a segment and the writer's are the same. */
+/*
+ * The kernel's number of a segment and the writer's are the same. It can be
+ * mapped for writing only once: if the writer has no memory for it now, it stays.
+ */
 static int segment_add(struct sluice_publisher *publisher)
 {
 	struct sl_lane_view *lane = &publisher->lane;
 	struct sl_area *area = &lane->segment[lane->segments];
-	int err;
+	int err = 0;
 
-	publisher->unmapped = true;
-	err = sl_segment_map(publisher->endpoint.fd,
-			     publisher->endpoint.join.index,
-			     publisher->endpoint.join.generation, true,
-			     lane->segments, area);
+	publisher->pending = true;
+	if (!area->base)
+		err = sl_segment_map(publisher->endpoint.fd,
+				     publisher->endpoint.join.index,
+				     publisher->endpoint.join.generation, true,
+				     lane->segments, area);
+	if (!err)
+		err = sl_writer_add(&publisher->writer, area);
 	if (err)
 		return err;
-	err = sl_writer_add(&publisher->writer, area);
-	if (err) {
-		sl_area_unmap(area);
-		return err;
-	}
 	lane->segments++;
-	publisher->unmapped = false;
+	publisher->pending = false;
 	return 0;
 }
 
@@ -117,7 +119,7 @@ static int grow(struct sluice_publisher *publisher, uint64_t bytes)
 	int err;
 
 	/* One that is left from before may be smaller than what is wanted now. */
-	if (publisher->unmapped) {
+	if (publisher->pending) {
 		err = segment_add(publisher);
 		if (err || lane->segment[lane->segments - 1].size >= bytes)
 			return err;
@@ -236,11 +238,17 @@ int sluice_publisher_join(const struct sluice_channel *channel,
 
 void sluice_publisher_close(struct sluice_publisher *publisher)
 {
+	struct sl_lane_view *lane;
+
 	if (!publisher)
 		return;
+	lane = &publisher->lane;
 	sl_writer_deinit(&publisher->writer);
-	if (sl_endpoint_alive(&publisher->endpoint))
-		sl_lane_unmap(&publisher->lane);
+	if (sl_endpoint_alive(&publisher->endpoint)) {
+		if (publisher->pending)
+			sl_area_unmap(&lane->segment[lane->segments]);
+		sl_lane_unmap(lane);
+	}
 	sl_endpoint_close(&publisher->endpoint);
 	free(publisher);
 }

@@ -270,7 +270,8 @@ static int answer(unsigned long request, void *argument)
 	case SLUICE_IOC_CANCEL:
 		return 0;
 	default:
-		return -ENOTTY;
+		return fake_locks.other ? fake_locks.other(request, argument) :
+					  -ENOTTY;
 	}
 }
 

@@ -2,7 +2,8 @@
 /*
  * What the module answers to calls of lockspaces and holders, without a module:
  * open() of the device and ioctl() end here. It decides nothing, it says what
- * the test wants and keeps what the library asked.
+ * the test wants and keeps what the library asked. Other calls are the test's to
+ * answer.
  */
 #ifndef SLUICE_TESTS_FAKE_LOCKS_H
 #define SLUICE_TESTS_FAKE_LOCKS_H
@@ -42,6 +43,7 @@
  * @limit: that BLOCK says; of 0 bytes nothing can be mapped
  * @block_size: argument of the last BLOCK_SIZE
  * @block_free: argument of the last BLOCK_FREE
+ * @other: if not NULL, answers calls that have nothing to do with locks
  */
 struct fake_locks {
 	pthread_mutex_t lock;
@@ -72,6 +74,7 @@ struct fake_locks {
 	uint64_t limit;
 	struct sluice_block_size block_size;
 	struct sluice_block_free block_free;
+	int (*other)(unsigned long request, void *argument);
 };
 
 extern struct fake_locks fake_locks;
