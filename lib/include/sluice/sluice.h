@@ -619,7 +619,8 @@ int sluice_publisher_stats(const struct sluice_publisher *publisher,
  *	SLUICE_BLOCK only where it is the channel's
  * @spin: nanoseconds to look for a message before sleeping; 0: none
  * @prefetch: queue: messages claimed at once by one system call; 0 takes 1.
- *	More is quicker, but what is claimed ahead waits for this subscriber
+ *	More is quicker, but what is claimed ahead waits for this subscriber, and
+ *	its descriptor does not tell of it: see sluice_subscriber_fd()
  */
 struct sluice_subscriber_options {
 	size_t size;
@@ -736,8 +737,9 @@ void sluice_subscriber_close(struct sluice_subscriber *subscriber);
  *
  * EPOLLIN: it is worth trying to receive. EPOLLPRI: there are events.
  * EPOLLHUP: no publisher is left (not with SLUICE_JOIN_STAY), or it was evicted.
- * With edge-triggered epoll receive until -EAGAIN. May be
- * called from any thread. Return: the descriptor.
+ * With edge-triggered epoll, or claims ahead (@prefetch above 1), receive until
+ * -EAGAIN before waiting: EPOLLIN is not for messages that are claimed already.
+ * May be called from any thread. Return: the descriptor.
  */
 int sluice_subscriber_fd(const struct sluice_subscriber *subscriber);
 
