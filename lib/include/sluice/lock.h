@@ -633,7 +633,8 @@ int sluice_holder_cancel(struct sluice_holder *holder);
  * out if @event's @error is 0; if that is EIO a file server has lost the lock, and
  * others may have had it since. Call until -EAGAIN.
  *
- * Return: 0; -EAGAIN: there is none; -EFAULT; -ECHILD.
+ * Return: 0; -EAGAIN: there is none; -EINTR; -EINVAL: @count or @item_size
+ * cannot be; -EFAULT; -ECHILD.
  */
 int sluice_holder_next_event(struct sluice_holder *holder,
 			     struct sluice_lock_event *event, size_t size,
@@ -858,8 +859,9 @@ struct sluice_block_options {
  * Return: 0; -ENOENT: there is none; -EEXIST: SLUICE_OPEN_EXCL and there is
  * one; -EACCES: the lockspace was not opened with SLUICE_WRITE, which making
  * one takes, and mapping it for writing; -EINVAL; -ENAMETOOLONG; -E2BIG;
- * -EDQUOT: beyond the user's quota; -EOPNOTSUPP: the module does not have
- * blocks; -EMFILE, -ENFILE, -ENOMEM; -ECHILD.
+ * -EDQUOT: beyond the user's quota; -EBUSY: the resource has a lock word, see
+ * sluice_lockspace_trust(); -EOPNOTSUPP: the module does
+ * not have blocks; -EMFILE, -ENFILE, -ENOMEM; -ECHILD.
  */
 int sluice_block_open(struct sluice_holder *holder,
 		      const struct sluice_lockspace *lockspace,
