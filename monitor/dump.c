@@ -124,10 +124,12 @@ static int ask(struct sluice_monitor *monitor, int cmd,
 	if (genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, monitor->family, 0,
 			NLM_F_DUMP, cmd, SLUICE_NL_VERSION))
 		ret = filters_put(msg, filter);
-	if (!ret)
+	if (!ret) {
 		ret = nl_send_auto(monitor->ask, msg);
+		ret = error_of_libnl(ret < 0 ? ret : 0);
+	}
 	nlmsg_free(msg);
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 static int ask_once(struct sluice_monitor *monitor, int cmd,
