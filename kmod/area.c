@@ -155,10 +155,8 @@ static void area_settle(struct sluice_area *area)
 	area_charge(area, keeper ? keeper->user : NULL);
 }
 
-void sluice_area_keep(struct sluice_area *area, struct sluice_keeper *keeper,
-		      struct sluice_user *user)
+void sluice_area_keep(struct sluice_area *area, struct sluice_keeper *keeper)
 {
-	keeper->user = sluice_user_hold(user);
 	mutex_lock(&area->lock);
 	list_add(&keeper->link, &area->keepers);
 	area_settle(area);

@@ -15,7 +15,7 @@ struct sluice_user;
 /**
  * struct sluice_keeper - a mapping, or an endpoint, that keeps an area
  * @link: in the area's list
- * @user: charged for the area, if need be
+ * @user: charged for the area, if need be; a reference
  */
 struct sluice_keeper {
 	struct list_head link;
@@ -77,14 +77,13 @@ void sluice_area_put(struct sluice_area *area);
 /**
  * sluice_area_keep - be one of those who keep an area
  * @area: the area; its reference is the caller's own affair
- * @keeper: unused
- * @user: charged for the area when its owner is gone, until sluice_area_unkeep()
+ * @keeper: its @user, who is charged for the area when the owner is gone, is
+ *	put by sluice_area_unkeep()
  *
  * Whoever came last pays, of those who are still there. So nobody pays for what
  * only others keep: neither the owner nor who was here once.
  */
-void sluice_area_keep(struct sluice_area *area, struct sluice_keeper *keeper,
-		      struct sluice_user *user);
+void sluice_area_keep(struct sluice_area *area, struct sluice_keeper *keeper);
 void sluice_area_unkeep(struct sluice_area *area, struct sluice_keeper *keeper);
 
 /* The owner pays no longer. His reference he puts himself; NULL is fine. */

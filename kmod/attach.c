@@ -262,9 +262,12 @@ int sluice_attach_mmap(struct file *file, struct vm_area_struct *vma)
 	struct sluice_channel *channel = ep->channel;
 	u32 kind = vma->vm_pgoff >> 24;
 	bool own = kind == MAP_OWN || kind == MAP_OWN_SEGMENT;
+	struct sluice_mapping *map = sluice_mapping_new();
 	struct sluice_area *area;
 	int ret;
 
+	if (IS_ERR(map))
+		return PTR_ERR(map);
 	mutex_lock(&channel->lock);
 	area = map_area(ep, vma->vm_pgoff);
 	if (!area)
@@ -272,10 +275,12 @@ int sluice_attach_mmap(struct file *file, struct vm_area_struct *vma)
 	else if (ep->state != SLUICE_ACTIVE)
 		ret = -ESHUTDOWN;
 	else
-		ret = sluice_map(vma, area, ep, own, kind == MAP_OWN);
+		ret = sluice_map(map, vma, area, ep, own, kind == MAP_OWN);
 	if (!ret && vma->vm_flags & VM_WRITE && kind == MAP_OWN)
 		attach_bind(ep, vma->vm_mm);
 	mutex_unlock(&channel->lock);
+	if (ret)
+		sluice_mapping_free(map);
 	return ret;
 }
 

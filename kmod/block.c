@@ -369,7 +369,7 @@ static int view_resize(struct view *view, u64 size)
 {
 	struct sluice_resource *resource = view_resource(view);
 	struct sluice_block *block = view->block;
-	u64 tail = size & ~PAGE_MASK;
+	u64 end = min(size, block->size), tail = end & ~PAGE_MASK;
 	struct page *page;
 
 	if (!resource || !sluice_grant_covers(view->holder, resource, 0,
@@ -379,9 +379,8 @@ static int view_resize(struct view *view, u64 size)
 				 sluice_mode_writes))
 		return -EPERM;
 	block_unmap(block, 0, SLUICE_END);
-	/* What comes back when it grows again has to be zero. */
-	page = size < block->size && tail ?
-		xa_load(&block->pages, size >> PAGE_SHIFT) : NULL;
+	/* What it grows by has to be zero: who has the end can write beyond it. */
+	page = tail ? xa_load(&block->pages, end >> PAGE_SHIFT) : NULL;
 	if (page)
 		memset(page_address(page) + tail, 0, PAGE_SIZE - tail);
 	return block_resize(block, size);

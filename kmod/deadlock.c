@@ -438,14 +438,18 @@ static bool request_alone(struct sluice_request *request)
 
 void sluice_deadlock_resolve(struct sluice_request *request)
 {
+	if (sluice_request_waits(request) && !request_alone(request) &&
+	    !chain_live(request))
+		sluice_deadlock_break(request);
+}
+
+void sluice_deadlock_break(struct sluice_request *request)
+{
 	struct sluice_want *want;
 	struct graph graph;
 	LIST_HEAD(dirty);
 
 	sluice_domain_assert(sluice_request_holder(request)->domain);
-	if (!sluice_request_waits(request) || request_alone(request) ||
-	    chain_live(request))
-		return;
 	/* Each turn somebody waits no more, or queues no more. */
 	while (sluice_request_waits(request) &&
 	       graph_stuck(&graph, request, false)) {

@@ -75,6 +75,9 @@ struct sluice_cycle {
  */
 void sluice_deadlock_resolve(struct sluice_request *request);
 
+/* The same for one that may be stuck behind others' deadlock, which is new. */
+void sluice_deadlock_break(struct sluice_request *request);
+
 /* Would @request, which waits, wait for ever? The domain's lock. */
 bool sluice_deadlock_stuck(struct sluice_request *request);
 

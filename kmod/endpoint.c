@@ -108,7 +108,8 @@ int sluice_endpoint_init(struct sluice_endpoint *ep,
 		return ret;
 	}
 	ep->user = user;
-	sluice_area_keep(channel->area, &ep->keeper, user);
+	ep->keeper.user = sluice_user_hold(user);
+	sluice_area_keep(channel->area, &ep->keeper);
 	ep->peers = kvcalloc(places, sizeof(*ep->peers), GFP_KERNEL_ACCOUNT);
 	return ep->peers ? 0 : -ENOMEM;
 }

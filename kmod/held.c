@@ -52,7 +52,8 @@ static bool want_held(struct sluice_want *want, bool (*fits)(u8 mode))
 /* Return: spares that it takes, or -EINVAL. */
 static int unlock_check(struct sluice_want *want)
 {
-	struct sluice_resource *resource = want_resource(want);
+	struct sluice_resource *resource = sluice_resource_find(want->space,
+								&want->key);
 	struct sluice_grant *grant;
 
 	/* Of nothing anything is left. */
@@ -110,6 +111,9 @@ static int unlock_try(struct sluice_holder *holder, struct sluice_wants *items,
 	int ret = 0;
 	u32 i;
 
+	/* First, as each word may be taken at any time, and spares are counted. */
+	for (i = 0; i < items->count; i++)
+		want_resource(&items->wants[i]);
 	for (i = 0; i < items->count && ret >= 0; i++) {
 		ret = unlock_check(&items->wants[i]);
 		if (ret > 0 && !have_spares)

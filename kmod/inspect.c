@@ -126,16 +126,21 @@ static void list_resource(struct listing *listing,
 	struct sluice_grant *grant;
 	struct sluice_want *want;
 
-	list_for_each_entry(grant, &resource->died, news)
+	list_for_each_entry(grant, &resource->died, news) {
 		list_grant(listing, resource, grant);
+		cond_resched();
+	}
 	for (grant = sluice_grant_any(resource, NULL);
 	     grant && listing->written < listing->room;
-	     grant = sluice_grant_any(resource, grant))
+	     grant = sluice_grant_any(resource, grant)) {
 		list_grant(listing, resource, grant);
+		cond_resched();
+	}
 	list_for_each_entry(want, &resource->waiters, queued) {
 		if (listing->written == listing->room)
 			break;
 		list_want(listing, resource, want);
+		cond_resched();
 	}
 }
 

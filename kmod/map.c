@@ -25,6 +25,7 @@
  * Locks: called with mmap_lock held; ->close takes the channel's lock inside
  * it (see endpoint.c).
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/pagemap.h>
@@ -35,9 +36,10 @@
 #include "compat.h"
 #include "endpoint.h"
 #include "map.h"
+#include "quota.h"
 
 /**
- * struct mapping - what one mmap() call made, however it is split later
+ * struct sluice_mapping - what one mmap() call made, however it is split later
  * @vmas: all of them, for as long as which it is there
  * @pieces: those of @mm
  * @area: what is mapped
@@ -47,7 +49,7 @@
  * @file: the channel's
  * @bound: the endpoint that ends with this mapping, or NULL
  */
-struct mapping {
+struct sluice_mapping {
 	refcount_t vmas;
 	refcount_t pieces;
 	struct sluice_area *area;
@@ -57,7 +59,7 @@ struct mapping {
 	struct sluice_endpoint *bound;
 };
 
-static bool map_is_of(const struct mapping *map,
+static bool map_is_of(const struct sluice_mapping *map,
 		      const struct vm_area_struct *vma)
 {
 	return READ_ONCE(map->mm) == vma->vm_mm;
@@ -65,14 +67,14 @@ static bool map_is_of(const struct mapping *map,
 
 static void map_open(struct vm_area_struct *vma)
 {
-	struct mapping *map = vma->vm_private_data;
+	struct sluice_mapping *map = vma->vm_private_data;
 
 	refcount_inc(&map->vmas);
 	if (map_is_of(map, vma))
 		refcount_inc(&map->pieces);
 }
 
-static void map_end(struct mapping *map)
+static void map_end(struct sluice_mapping *map)
 {
 	WRITE_ONCE(map->mm, NULL);
 	if (!map->bound)
@@ -83,7 +85,7 @@ static void map_end(struct mapping *map)
 
 static void map_close(struct vm_area_struct *vma)
 {
-	struct mapping *map = vma->vm_private_data;
+	struct sluice_mapping *map = vma->vm_private_data;
 
 	if (map_is_of(map, vma) && refcount_dec_and_test(&map->pieces))
 		map_end(map);
@@ -97,7 +99,7 @@ static void map_close(struct vm_area_struct *vma)
 
 static vm_fault_t map_fault(struct vm_fault *vmf)
 {
-	struct mapping *map = vmf->vma->vm_private_data;
+	struct sluice_mapping *map = vmf->vma->vm_private_data;
 	struct page *page;
 
 	if (!map_is_of(map, vmf->vma))
@@ -137,26 +139,43 @@ static int map_check(struct vm_area_struct *vma, struct sluice_area *area,
 	return atomic_cmpxchg(&area->written, 0, 1) ? -EBUSY : 0;
 }
 
-int sluice_map(struct vm_area_struct *vma, struct sluice_area *area,
-	       struct sluice_endpoint *ep, bool own, bool binds)
+struct sluice_mapping *sluice_mapping_new(void)
+{
+	struct sluice_user *user = sluice_user_get(current_user_ns(),
+						   current_uid());
+	struct sluice_mapping *map;
+
+	if (IS_ERR(user))
+		return ERR_CAST(user);
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+	if (!map) {
+		sluice_user_put(user);
+		return ERR_PTR(-ENOMEM);
+	}
+	map->keeper.user = user;
+	return map;
+}
+
+void sluice_mapping_free(struct sluice_mapping *map)
+{
+	sluice_user_put(map->keeper.user);
+	kfree(map);
+}
+
+int sluice_map(struct sluice_mapping *map, struct vm_area_struct *vma,
+	       struct sluice_area *area, struct sluice_endpoint *ep, bool own,
+	       bool binds)
 {
 	struct file *file = ep->channel->map_file;
 	unsigned long clear = VM_MAYEXEC;
-	struct mapping *map;
-	int ret;
+	int ret = map_check(vma, area, ep, own, binds);
 
-	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
-	if (!map)
-		return -ENOMEM;
-	ret = map_check(vma, area, ep, own, binds);
-	if (ret) {
-		kfree(map);
+	if (ret)
 		return ret;
-	}
 	refcount_set(&map->vmas, 1);
 	refcount_set(&map->pieces, 1);
 	map->area = sluice_area_get(area);
-	sluice_area_keep(area, &map->keeper, ep->user);
+	sluice_area_keep(area, &map->keeper);
 	map->mm = vma->vm_mm;
 	map->file = get_file(file);
 	if (vma->vm_flags & VM_WRITE) {

@@ -6,10 +6,21 @@
 
 struct sluice_area;
 struct sluice_endpoint;
+struct sluice_mapping;
 struct vm_area_struct;
 
 /**
+ * sluice_mapping_new - what a mapping takes, before any lock is held
+ *
+ * Return: it, to be passed to sluice_map() or sluice_mapping_free(); or an
+ * ERR_PTR.
+ */
+struct sluice_mapping *sluice_mapping_new(void);
+void sluice_mapping_free(struct sluice_mapping *map);
+
+/**
  * sluice_map - map an area
+ * @map: for it; still the caller's if it fails
  * @vma: from ->mmap
  * @area: what; the mapping takes a reference, and keeps it
  * @ep: the endpoint that maps it. Its channel's file keeps the module loaded,
@@ -19,9 +30,10 @@ struct vm_area_struct;
  *
  * Return: 0; -EINVAL unless shared, whole and not executable; -EACCES for a
  * writable mapping of what is not the caller's, or before the binding one;
- * -EBUSY for a second writable one; -ENOMEM.
+ * -EBUSY for a second writable one.
  */
-int sluice_map(struct vm_area_struct *vma, struct sluice_area *area,
-	       struct sluice_endpoint *ep, bool own, bool binds);
+int sluice_map(struct sluice_mapping *map, struct vm_area_struct *vma,
+	       struct sluice_area *area, struct sluice_endpoint *ep, bool own,
+	       bool binds);
 
 #endif

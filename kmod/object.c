@@ -286,7 +286,8 @@ long sluice_object_list(struct sluice_call *call,
 		if (ret < 0)
 			return ret;
 		written += ret;
-		if (signal_pending(current) && !written)
+		if (fatal_signal_pending(current) ||
+		    (signal_pending(current) && !written))
 			return -ERESTARTSYS;
 		cond_resched();
 	}

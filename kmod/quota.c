@@ -61,20 +61,16 @@ static bool user_before(struct rb_node *a, const struct rb_node *b)
 		rb_entry(b, struct sluice_user, by_number)->number;
 }
 
-static struct sluice_user *user_new(struct user_namespace *ns, kuid_t uid)
+static void user_add(struct sluice_user *user, struct user_namespace *ns,
+		     kuid_t uid)
 {
-	struct sluice_user *user;
-
 	lockdep_assert_held(&users_lock);
-	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
-	if (!user)
-		return NULL;
+	refcount_set(&user->refs, 1);
 	user->ns = get_user_ns(ns);
 	user->uid = uid;
 	hash_add(users, &user->node, user_key(ns, uid));
 	user->number = ++users_made;
 	rb_add(&user->by_number, &users_by_number, user_before);
-	return user;
 }
 
 /* Return: its parent, whose reference is left to the caller. */
@@ -100,34 +96,76 @@ static void user_put_locked(struct sluice_user *user)
 		parent = user_forget(user);
 }
 
-struct sluice_user *sluice_user_get(struct user_namespace *ns, kuid_t uid)
+static void users_free(struct sluice_user *user)
 {
-	struct sluice_user *first = NULL, **link = &first, *user;
+	struct sluice_user *parent;
 
-	mutex_lock(&users_lock);
-	for (;;) {
-		user = user_find(ns, uid);
-		if (user) {
-			refcount_inc(&user->refs);
-			*link = user;
-			break;
-		}
-		user = user_new(ns, uid);
+	for (; user; user = parent) {
+		parent = user->parent;
+		kfree(user);
+	}
+}
+
+/* Room for one at each level; without the lock, for it may take long. */
+static struct sluice_user *users_alloc(int levels)
+{
+	struct sluice_user *first = NULL, *user;
+
+	while (levels--) {
+		user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
 		if (!user) {
-			user_put_locked(first);
-			first = ERR_PTR(-ENOMEM);
-			break;
+			users_free(first);
+			return NULL;
 		}
-		refcount_set(&user->refs, 1);
+		user->parent = first;
+		first = user;
+	}
+	return first;
+}
+
+/* Return: what is left of @spares. */
+static struct sluice_user *users_add(struct sluice_user **link,
+				     struct sluice_user *spares,
+				     struct user_namespace *ns, kuid_t uid)
+{
+	struct sluice_user *user;
+
+	lockdep_assert_held(&users_lock);
+	while (!(user = user_find(ns, uid))) {
+		user = spares;
+		spares = user->parent;
+		user->parent = NULL;
+		user_add(user, ns, uid);
 		*link = user;
 		link = &user->parent;
 		if (!ns->parent)
-			break;
+			return spares;
 		uid = ns->owner;
 		ns = ns->parent;
 	}
+	*link = sluice_user_hold(user);
+	return spares;
+}
+
+struct sluice_user *sluice_user_get(struct user_namespace *ns, kuid_t uid)
+{
+	struct sluice_user *user, *spares;
+
+	mutex_lock(&users_lock);
+	user = user_find(ns, uid);
+	if (user)
+		sluice_user_hold(user);
 	mutex_unlock(&users_lock);
-	return first;
+	if (user)
+		return user;
+	spares = users_alloc(ns->level + 1);
+	if (!spares)
+		return ERR_PTR(-ENOMEM);
+	mutex_lock(&users_lock);
+	spares = users_add(&user, spares, ns, uid);
+	mutex_unlock(&users_lock);
+	users_free(spares);
+	return user;
 }
 
 struct sluice_user *sluice_user_hold(struct sluice_user *user)

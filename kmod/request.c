@@ -629,9 +629,13 @@ void sluice_request_lost(struct sluice_resource *resource)
 {
 	struct sluice_request *request;
 
-	/* Each turn somebody waits no more, or queues no more. */
+	/*
+	 * Each turn somebody waits no more, or queues no more. Who is stuck need
+	 * not be part of a deadlock: another resource that was lost at the same
+	 * time may have made that one.
+	 */
 	while ((request = waiter_stuck(resource)))
-		sluice_deadlock_resolve(request);
+		sluice_deadlock_break(request);
 }
 
 /* It cannot be granted now; @index is where that was seen. */

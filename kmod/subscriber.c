@@ -169,7 +169,9 @@ static bool lane_claimable(const struct sluice_publisher *pub)
 		published = sluice_publisher_has(pub, next);
 		smp_rmb();	/* pairs with claims_lock's release */
 	} while (next != READ_ONCE(claims->next));
-	return published && next - READ_ONCE(claims->done) < claims->slots;
+	/* By now others may have claimed and finished more: signed. */
+	return published && (s64)(next - READ_ONCE(claims->done)) <
+		(s64)claims->slots;
 }
 
 static bool subscriber_readable(struct sluice_subscriber *sub)
@@ -399,8 +401,13 @@ static void claimed_finish(struct sluice_subscriber *sub, u32 pin)
 {
 	struct sluice_claimed *claimed = &sub->claimed[pin];
 	struct sluice_publisher *pub = claimed->pub;
+	struct sluice_channel *channel = sub->ep.channel;
+	struct sluice_endpoint *there = sluice_table_at(channel, SLUICE_PUBLISHER,
+							pub->ep.index);
 
-	if (sluice_claims_finish(&pub->claims, claimed->position)) {
+	/* The place of one who went on writing when it was done may be another's. */
+	if (sluice_claims_finish(&pub->claims, claimed->position) &&
+	    there == &pub->ep) {
 		/* Pairs with the publisher's acquire before it reuses memory. */
 		smp_store_release(&sluice_table_entry(&pub->ep)->done,
 				  pub->claims.done);

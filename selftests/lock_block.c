@@ -325,6 +325,20 @@ TEST_F(size, grows)
 	EXPECT_EQ(PAGES * PAGE, size_of(self->view).size);
 }
 
+/* Who has the end can write what is beyond it in the last page. */
+TEST_F(size, grows_by_zeros)
+{
+	const __u64 end = PAGE + PAGE * 3 / 4;
+
+	ASSERT_EQ(0, take(A, R(EX, 0, end - 1)));
+	ASSERT_EQ(0, store(self->p + end, 0xee));
+	ASSERT_EQ(0, store(self->p + end - 1, 0xee));
+	ASSERT_EQ(0, take(A, I(EX)));
+	ASSERT_EQ(0, resize(self->view, end + 1));
+	EXPECT_EQ(0, load(self->p + end));
+	EXPECT_EQ(0xee, load(self->p + end - 1));
+}
+
 TEST_F(size, shrinks)
 {
 	ASSERT_EQ(0, take(A, I(PW)));

@@ -188,6 +188,24 @@ TEST_F(graph, any_with_a_live_alternative)
 	EXPECT_EQ(0, outcome(H(1)));
 }
 
+/* Two are lost at once: of one somebody waits behind what the other one makes. */
+TEST_F(graph, made_by_what_is_lost)
+{
+	struct sluice_item lost[] = {
+		whole(self->c.space, "a", 0), whole(self->c.space, "b", 0),
+	};
+
+	ASSERT_EQ(0, unlock_all(H(1)));
+	ASSERT_EQ(0, WAIT(0, "b"));
+	ASSERT_EQ(-EINPROGRESS, ANY(2, "bd"));
+	ASSERT_EQ(-EINPROGRESS, ALL(3, "c"));
+	ASSERT_EQ(-EINPROGRESS, ANY(1, "ac"));
+	EXPECT_EQ(0, act_on(H(0), SLUICE_IOC_RECOVER, lost, 2,
+			    SLUICE_RECOVER_LOST));
+	EXPECT_EQ(1, lockspace_stat(self->c.space).deadlocks);
+	EXPECT_EQ(-EDEADLK, outcome(H(2)));
+}
+
 /* Plain cycle search would see one here: 0 -> 1 -> 0. */
 TEST_F(graph, cycle_that_is_none)
 {
