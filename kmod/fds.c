@@ -102,14 +102,28 @@ struct sluice_fds_lane *sluice_fds_new(struct sluice_user *user)
 	return lane;
 }
 
-void sluice_fds_free(struct sluice_fds_lane *lane)
+static void lane_put_files(struct sluice_fds_lane *lane)
+{
+	unsigned long token;
+	struct file *file;
+
+	xa_for_each(&lane->files, token, file) {
+		fput(file);
+		cond_resched();
+	}
+	sluice_uncharge(lane->user, SLUICE_RES_FDS, lane->count);
+}
+
+void sluice_fds_free(struct sluice_fds_lane *lane, bool own)
 {
 	if (!lane)
 		return;
-	if (lane->count)
+	if (lane->count && !own) {
 		queue_work(releases, &lane->work);
-	else
-		lane_forget(lane);
+		return;
+	}
+	lane_put_files(lane);
+	lane_forget(lane);
 }
 
 static int fds_attach_one(struct sluice_fds_lane *lane, s32 fd)

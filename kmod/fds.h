@@ -31,11 +31,13 @@ void sluice_fds_exit(void);
 /* Return: a lane, or NULL: -ENOMEM. */
 struct sluice_fds_lane *sluice_fds_new(struct sluice_user *user);
 
-/*
- * @lane may be NULL. Its files are let go of soon afterwards, and uncharged
- * then: nobody waits for it.
+/**
+ * sluice_fds_free - be done with a lane
+ * @lane: may be NULL
+ * @own: the caller is the publisher's process, which closes its files itself;
+ *	for another they are closed soon afterwards, and uncharged then
  */
-void sluice_fds_free(struct sluice_fds_lane *lane);
+void sluice_fds_free(struct sluice_fds_lane *lane, bool own);
 
 /**
  * sluice_fds_attach - hold files for a message

@@ -109,7 +109,7 @@ void sluice_publisher_free(struct sluice_publisher *pub)
 		sluice_area_disown(pub->segments[i]);
 		sluice_area_put(pub->segments[i]);
 	}
-	sluice_fds_free(pub->fds);
+	sluice_fds_free(pub->fds, pub->ep.pid == task_tgid(current));
 	sluice_claims_lane_free(&pub->claims);
 	mutex_destroy(&pub->grow_lock);
 	mutex_destroy(&pub->fds_lock);

@@ -339,6 +339,53 @@ TEST_F(quota, not_of_who_has_read)
 	EXPECT_EQ(0, third_one(true)) TH_LOG("unmapped before");
 }
 
+static void maps_by_anothers(int ch, int sock, struct step *kept)
+{
+	struct sluice_join j;
+	int own = must(join_full(ch, SLUICE_PUBLISHER, 0, 0, &j));
+	int fd = recv_fd(sock);
+	struct sluice_attach a = {
+		.index = j.index, .generation = j.generation,
+	};
+	struct sluice_segment seg = {
+		.index = j.index, .generation = j.generation,
+	};
+
+	must(call(fd, SLUICE_IOC_ATTACH, &a));
+	must(call(fd, SLUICE_IOC_SEGMENT, &seg));
+	map_area(fd, seg.offset, seg.size, PROT_READ);
+	close(own);
+	check(join_role(ch, SLUICE_PUBLISHER) == -EDQUOT);
+	step_say(kept);
+	pause();
+}
+
+/* Who maps it pays, not who made the descriptor by which he does. */
+TEST_F(quota, mapped_by_anothers_descriptor)
+{
+	struct sluice_config cfg = { .pool = 2 << 20 };
+	struct step kept = step_make();
+	pid_t mapper, maker;
+	int ch, socks[2];
+
+	set(self, "user_bytes", 3 << 20);
+	ch = must(make_channel(NULL, &cfg));
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks));
+	mapper = user(OTHER);
+	if (!mapper)
+		maps_by_anothers(ch, socks[1], &kept);
+	maker = user(USER);
+	if (!maker) {
+		send_fd(socks[0], must(join_role(ch, SLUICE_SUBSCRIBER)));
+		step_hear(&kept);
+		must(join_role(ch, SLUICE_PUBLISHER));
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(maker));
+	kill_and_reap(mapper);
+	close(ch);
+}
+
 /* A child's mapping that has no memory (see mapping.c) keeps it all the same. */
 static void empty_mapping(int ch)
 {
