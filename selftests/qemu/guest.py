@@ -24,6 +24,7 @@ from judge import Judge
 
 STDOUT, STDERR, KLOG, TAR, STATUS = 1, 2, 3, 4, 5
 TIMED_OUT, NO_VERDICT = 124, 125
+BOOTS, BOOT_PATIENCE = 3, 60
 PR_SET_PDEATHSIG = 1
 
 
@@ -59,6 +60,15 @@ class Guest:
             preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         theirs.close()
         self.socket, self.buffer = ours, bytearray()
+
+    def died_booting(self):
+        """Is it gone before it said anything? False if it does not say soon."""
+        if not select.select([self.socket], [], [], BOOT_PATIENCE)[0]:
+            return False
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except ConnectionResetError:
+            return True
 
     def frames(self, deadline):
         """Yield (type, payload); deadline() is asked before every wait."""
@@ -209,6 +219,30 @@ def judge_frames(guest, files, judge, options):
             return
 
 
+def start(options):
+    if options.uml:
+        return Guest(options.qemu, uml_port, open(options.console, "wb"))
+    return Guest(options.qemu, qemu_port, None)
+
+
+def boot(options):
+    """Start it, again if it dies before it is asked to do anything.
+
+    Kernels change their code while they boot, and an emulated processor may
+    meet the breakpoint that guards it where the kernel expects none any more.
+    The checks say that they begin before they load the module.
+    """
+    for _ in range(BOOTS - 1):
+        guest = start(options)
+        if options.mode != "check" or not guest.died_booting():
+            return guest
+        guest.stop()
+        print("guest: it died while it booted; its console ended:",
+              *console_lines(options.console)[-20:], sep="\n  ",
+              file=sys.stderr)
+    return start(options)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mode", choices=("run", "check"), required=True)
@@ -222,10 +256,7 @@ def main():
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
-    if options.uml:
-        guest = Guest(options.qemu, uml_port, open(options.console, "wb"))
-    else:
-        guest = Guest(options.qemu, qemu_port, None)
+    guest = boot(options)
     files = Files(options.out)
     work = run_check if options.mode == "check" else run_command
     try:
