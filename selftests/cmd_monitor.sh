@@ -77,6 +77,27 @@ ok "--count ends it"
 [ "$(wc -l <out)" = 1 ]
 ok "after so many lines"
 
+# Anybody may call a process so that a terminal obeys, or that reads as a line.
+named=$(printf 'e\033[1m\nx\377')
+ln -s "$(command -v sluice)" "$named"
+# named_told OUTPUT ARGUMENT... - whether it is told as OUTPUT, and nothing but text.
+named_told() {
+	wanted=$1
+	shift
+	watching out "$@"
+	"./$named" sub --create theirs >/dev/null &
+	reader=$!
+	until_true grep -qF "$wanted" out
+	told=$?
+	kill $watcher $reader
+	wait $watcher $reader 2>/dev/null
+	[ $told = 0 ] && [ -z "$(tr -d '\n -~' <out)" ]
+}
+named_told ' command=e\x1b[1m\x0ax\xff'
+ok "a process whose name is no text"
+named_told '"command":"e\\x1b[1m\\x0ax\\xff"' --json
+ok "and in JSON"
+
 # --- quota --------------------------------------------------------------------
 
 sluice sub --create counted >/dev/null &

@@ -167,7 +167,7 @@ static struct json_object *event_object(struct sluice_monitor *monitor,
 {
 	struct json_object *object = json_object_new_object();
 	struct sluice_monitor_process process = { 0 };
-	char name[PRINTABLE_NAME_SIZE] = "";
+	char name[PRINTABLE_NAME_SIZE] = "", command[PRINTABLE_NAME_SIZE];
 	bool publisher = event->role == SLUICE_PUBLISHER;
 	const struct {
 		const char *key;
@@ -196,7 +196,7 @@ static struct json_object *event_object(struct sluice_monitor *monitor,
 		json_add_string(object, "reason", reason_name(event->reason));
 	if (process.pid) {
 		json_add_number(object, "pid", process.pid);
-		json_add_string(object, "command", process.comm);
+		json_add_string(object, "command", command_of(&process, command));
 	}
 	if (event->event == SLUICE_NL_EVENT_QUOTA) {
 		json_add_number(object, "uid", event->uid);
