@@ -19,10 +19,12 @@
 #include "backing.h"
 #include "compat.h"
 #include "domain.h"
+#include "grant.h"
 #include "holder.h"
 #include "item.h"
 #include "lock.h"
 #include "request.h"
+#include "resource.h"
 
 static int lock_prepare(struct sluice_wants *items, const struct sluice_lock *lock)
 {
@@ -152,6 +154,36 @@ static int lock_start(struct sluice_call *call, const struct sluice_wants *items
 	return ret;
 }
 
+/*
+ * What is not fresh is the holder's like all that it has: leases end it, and
+ * other threads let go of it, or weaken it.
+ */
+static bool want_in_hand(const struct sluice_want *want)
+{
+	struct sluice_grant *grant = NULL;
+	struct sluice_resource *resource;
+
+	sluice_domain_assert(want->holder->domain);
+	if (!want->backed || !want->granted || want->grant)
+		return true;
+	resource = sluice_resource_find(want->space, &want->key);
+	if (resource)
+		grant = sluice_grant_own(want->holder, resource, want->start,
+					 want->last);
+	return grant && grant->start <= want->start &&
+		grant->last >= want->last && grant->mode == want->mode;
+}
+
+static bool request_in_hand(const struct sluice_request *request)
+{
+	u32 i;
+
+	for (i = 0; i < request->count; i++)
+		if (!want_in_hand(&request->wants[i]))
+			return false;
+	return true;
+}
+
 /* Return: 0, or why what was granted cannot be kept. */
 static int lock_finish(struct sluice_holder *holder, int ret)
 {
@@ -160,6 +192,12 @@ static int lock_finish(struct sluice_holder *holder, int ret)
 
 	if (!ret && request->state != SLUICE_REQUEST_GRANTED)
 		ret = request->error;	/* the holder died */
+	/*
+	 * What was taken back while it waited for a stranger the kernel's lock
+	 * has followed already, when there was nothing of it to let go yet.
+	 */
+	if (!ret && !request_in_hand(request))
+		ret = -ESTALE;
 	lock_over(holder, !ret);
 	sluice_domain_unlock(domain);
 	return ret;

@@ -888,6 +888,39 @@ TEST_F(ranges, converted_in_time)
 	EXPECT_EQ(F_WRLCK, shown_at(&self->s, 0, NULL, NULL));
 }
 
+/* What waits for a stranger is taken back, or made less, as all that one has. */
+TEST_F(ranges, taken_back_while_it_waits)
+{
+	struct sluice_lock_event ev;
+	struct sluice_item i = R(EX, 100, 109);
+	struct waiter *w;
+
+	/* The file is needed for this, whatever becomes of the rest. */
+	ASSERT_EQ(0, take(A, R(EX, 0, 9)));
+	must(strange(self->s.who, self->s.theirs[0], F_WRLCK, false, 100, 129));
+	i.lease = 500 * NSEC_PER_MSEC;
+	w = awaits(A, i, 0);
+	EXPECT_EQ(0, event_of(A, SLUICE_EVENT_REVOKED, &ev));
+	EXPECT_EQ(100, ev.start);
+	sleep_us(100000);	/* the kernel's lock follows, too */
+	must(strange(self->s.who, self->s.theirs[0], F_UNLCK, false, 100, 109));
+	EXPECT_EQ(-ESTALE, waiter_end(w)) TH_LOG("its lease ran out");
+	EXPECT_EQ(0, THEY_TRY_AT(F_WRLCK, 100, 109));
+	w = awaits(A, R(EX, 110, 119), 0);
+	EXPECT_EQ(0, unlock(A, R(UNLOCKED, 110, 119)));
+	must(strange(self->s.who, self->s.theirs[0], F_UNLCK, false, 110, 119));
+	EXPECT_EQ(-ESTALE, waiter_end(w)) TH_LOG("let go");
+	EXPECT_EQ(0, THEY_TRY_AT(F_WRLCK, 110, 119));
+	w = awaits(A, R(EX, 120, 129), 0);
+	EXPECT_EQ(0, unlock(A, R(PR, 120, 129)));
+	must(strange(self->s.who, self->s.theirs[0], F_UNLCK, false, 120, 129));
+	EXPECT_EQ(-ESTALE, waiter_end(w)) TH_LOG("weakened");
+	EXPECT_EQ(0, THEY_TRY_AT(F_WRLCK, 120, 129));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_RDLCK, 0, 9)) TH_LOG("what it had");
+	EXPECT_EQ(1, lockspace_stat(SPACE).grants);
+	EXPECT_EQ(0, try(A, R(EX, 100, 129))) TH_LOG("and again");
+}
+
 /* flock() lets go of what it converts: so it is not asked to. */
 TEST_F(flocked, converted)
 {

@@ -542,8 +542,10 @@ uint64_t sluice_holder_id(const struct sluice_holder *holder);
  * open, or not for that mode; -EOWNERDEAD: the process that made the holder has
  * ended; -EOPNOTSUPP: sluice_item_fcntl() or sluice_item_flock() with
  * SLUICE_LOCK_ASYNC, or the latter to convert from PR or UP to PW or EX;
- * -ESTALE: with one of these, of a file of which the holder had something: the
- * file server has lost that, and it is revoked; nothing was taken, try again;
+ * -ESTALE: with one of these: the lease ran out, or another thread let it go,
+ * while it waited for a program that knows no other locks; or the file server
+ * has lost what the holder had of the file, and it is revoked; nothing was
+ * taken, try again;
  * -ENOMEM; -EDQUOT; -ECHILD; and what the file system says.
  */
 SLUICE_MUST_CHECK
