@@ -3,7 +3,7 @@
  * Events: what a holder is told. Each is looked at, told, and only then
  * forgotten, so that none is lost when the caller cannot be told.
  *
- * Locks: holder->call; the domain's, see domain.c.
+ * Locks: holder->call; holder->backing_lock; the domain's, see domain.c.
  */
 #include "compat.h"
 #include "domain.h"
@@ -102,6 +102,8 @@ static void event_forget(struct sluice_holder *holder, u32 type, u64 notice)
 	sluice_domain_unlock(domain);
 	if (type != SLUICE_EVENT_DONE)
 		return;
+	/* Whoever granted it had the domain locked, and could not. */
+	sluice_wants_follow(holder, &done);
 	sluice_wants_free(&done);
 	atomic_set_release(&holder->busy, 0);
 }

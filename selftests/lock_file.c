@@ -921,6 +921,35 @@ TEST_F(ranges, taken_back_while_it_waits)
 	EXPECT_EQ(0, try(A, R(EX, 100, 129))) TH_LOG("and again");
 }
 
+/* A conversion without the flag is one also if it comes later. */
+TEST_F(ranges, converted_later_without_the_flag)
+{
+	struct sluice_item i = file_item(SPACE, self->s.fd[0], SLUICE_EX);
+
+	ASSERT_EQ(0, take(A, R(PR, 0, 9)));
+	ASSERT_EQ(0, take(A, R(PR, 30, 39)));
+	i.start = 10;
+	i.end = 19;
+	ASSERT_EQ(0, take(B, i));
+	i.start = 0;
+	ASSERT_EQ(-EINPROGRESS, ask(A, i));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_WRLCK, 0, 9)) TH_LOG("not yet");
+	ASSERT_EQ(0, unlock_all(B));
+	EXPECT_EQ(0, outcome(A));
+	EXPECT_EQ(0, THEY_TRY_AT(F_WRLCK, 0, 9));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_WRLCK, 30, 39)) TH_LOG("what it had");
+	EXPECT_EQ(-EAGAIN, try(B, i)) TH_LOG("ours do meet");
+	/* One that fails leaves all as it was. */
+	i.start = 50;
+	i.end = 59;
+	ASSERT_EQ(0, take(B, i));
+	i.start = 30;
+	ASSERT_EQ(-EINPROGRESS, ask(A, i));
+	ASSERT_EQ(0, cancel(A));
+	EXPECT_EQ(-ECANCELED, outcome(A));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_WRLCK, 30, 39));
+}
+
 /* flock() lets go of what it converts: so it is not asked to. */
 TEST_F(flocked, converted)
 {
