@@ -145,8 +145,11 @@ static int lock_start(struct sluice_call *call, const struct sluice_wants *items
 	request->priority = lock->priority;
 	request->deadline = lock->deadline;
 	request->error = 0;
-	request->cancelled = false;
-	if (!holder->dead)
+	/* From now on, through all rounds, CANCEL finds it. */
+	WRITE_ONCE(request->stranger, items->backed);
+	if (request->cancelled)
+		ret = -ECANCELED;
+	else if (!holder->dead)
 		ret = sluice_request_start(request);
 	if (ret != -EINPROGRESS)
 		lock_conclude(call, items, ret);
@@ -198,27 +201,26 @@ static int lock_finish(struct sluice_holder *holder, int ret)
 	 */
 	if (!ret && !request_in_hand(request))
 		ret = -ESTALE;
+	if (!ret && request->cancelled)
+		ret = -ECANCELED;
+	/* What is kept can be cancelled no more. */
+	if (!ret)
+		WRITE_ONCE(request->stranger, false);
 	lock_over(holder, !ret);
 	sluice_domain_unlock(domain);
 	return ret;
 }
 
-static void request_set_stranger(struct sluice_holder *holder)
-{
-	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
-
-	WRITE_ONCE(holder->request.stranger, true);
-	sluice_domain_unlock(domain);
-}
-
 /* Return: @ret, or -ECANCELED: who cancelled it was told that it is. */
 static int request_clear_stranger(struct sluice_holder *holder, int ret)
 {
+	struct sluice_request *request = &holder->request;
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 
-	WRITE_ONCE(holder->request.stranger, false);
-	if (holder->request.cancelled)
+	WRITE_ONCE(request->stranger, false);
+	if (request->cancelled)
 		ret = -ECANCELED;
+	WRITE_ONCE(request->cancelled, false);
 	sluice_domain_unlock(domain);
 	return ret;
 }
@@ -237,26 +239,13 @@ static int backings_try(struct sluice_holder *holder,
 	int ret = 0;
 	u32 i;
 
-	/* A file server may have to be waited for. */
-	request_set_stranger(holder);
 	for (i = 0; i < request->count && !ret; i++) {
 		*stuck = &request->wants[i];
 		if ((*stuck)->backed &&
 		    (!sluice_request_any(request) || i == request->index))
 			ret = sluice_backing_try(*stuck, deadline);
 	}
-	return request_clear_stranger(holder, ret);
-}
-
-/* Wait for a stranger, with the grant in hand or, without @want, with nothing. */
-static int stranger_wait(struct sluice_holder *holder, struct sluice_want *want,
-			 s64 deadline, u32 round)
-{
-	int ret;
-
-	request_set_stranger(holder);
-	ret = sluice_backing_wait(holder, want, deadline, round);
-	return request_clear_stranger(holder, ret);
+	return ret;
 }
 
 /*
@@ -276,7 +265,8 @@ static int lock_backed(struct sluice_call *call, struct sluice_wants *items,
 
 	while (ret == -EAGAIN && wait) {
 		sluice_wants_settle(holder, items, true);
-		ret = stranger_wait(holder, *stuck, lock->deadline, round++);
+		ret = sluice_backing_wait(holder, *stuck, lock->deadline,
+					  round++);
 		if (!ret)
 			ret = backings_try(holder, lock, stuck);
 	}
@@ -351,14 +341,14 @@ static int strangers_wait(struct sluice_holder *holder, struct sluice_wants *ite
 
 	for (i = 0; i < items->count; i++)
 		items->wants[i].strange = false;
-	return stranger_wait(holder, NULL, deadline, round);
+	return sluice_backing_wait(holder, NULL, deadline, round);
 }
 
 /*
  * With the kernel's own locks. A choice is made again and again while strangers
  * have some of it, for a place in our queues would not tell when they let go.
  */
-static int lock_strange(struct sluice_call *call, struct sluice_wants *items)
+static int lock_rounds(struct sluice_call *call, struct sluice_wants *items)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_lock *lock = &call->arg.lock;
@@ -388,6 +378,13 @@ static int lock_strange(struct sluice_call *call, struct sluice_wants *items)
 		if (ret)
 			return ret;
 	}
+}
+
+static int lock_strange(struct sluice_call *call, struct sluice_wants *items)
+{
+	int ret = lock_rounds(call, items);
+
+	return request_clear_stranger(call->file->private_data, ret);
 }
 
 static long lock_items(struct sluice_call *call, struct sluice_wants *items)

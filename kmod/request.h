@@ -106,9 +106,9 @@ enum sluice_request_state {
  * @error: why it failed
  * @index: of SLUICE_LOCK_ANY: what was granted
  * @since: it waits, monotonic nanoseconds
- * @stranger: it is granted, and waits for the kernel's own lock or a file server;
- *	read without the lock
- * @cancelled: meanwhile it was cancelled
+ * @stranger: LOCK is at it with the kernel's own locks, for which it may wait,
+ *	queued or not; read without the lock
+ * @cancelled: meanwhile it was cancelled; read without the lock
  * @mark: see deadlock.c: the last graph it was part of
  * @live: likewise: it can be granted some day
  * @next: likewise: of an all-request, the want that is looked at

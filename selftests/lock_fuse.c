@@ -15,11 +15,20 @@ struct server {
 	pthread_t thread;
 	char path[40];
 	_Atomic int open_error, lock_error;
+	_Atomic __u64 error_from;	/* of locks: those that start there or later */
+	_Atomic bool holds, held;	/* nothing is unlocked: somebody wants to */
 };
 
 static const struct fuse_attr attr = {
 	.ino = FUSE_ROOT_ID, .mode = S_IFREG | 0666, .nlink = 1,
 };
+
+static int unlocked(struct server *s)
+{
+	for (s->held = s->holds; s->holds;)
+		sleep_us(1000);
+	return 0;
+}
 
 /* What is answered, at @out: its size, or an error. */
 static int answer(struct server *s, const struct fuse_in_header *in,
@@ -45,7 +54,9 @@ static int answer(struct server *s, const struct fuse_in_header *in,
 		*(struct fuse_open_out *)out = (struct fuse_open_out) { };
 		return s->open_error ?: (int)sizeof(struct fuse_open_out);
 	case FUSE_SETLK:
-		return lock->lk.type == F_UNLCK ? 0 : s->lock_error;
+		if (lock->lk.type == F_UNLCK)
+			return unlocked(s);
+		return lock->lk.start < s->error_from ? 0 : s->lock_error;
 	case FUSE_RELEASE:
 	case FUSE_FLUSH:
 		return 0;
@@ -177,6 +188,32 @@ TEST_F(fuse, lock_in_progress)
 	ASSERT_EQ(0, unlock_all(B));
 	EXPECT_EQ(0, outcome(A));
 	EXPECT_EQ(0, try(A, i));
+}
+
+/* Between two looks at what a stranger has of it, all is given back. */
+TEST_F(fuse, cancelled_between_two_looks)
+{
+	struct waiter w = {
+		.items = { along(self, SLUICE_EX), along(self, SLUICE_EX) },
+		.l.count = 2,
+	};
+	__s64 start;
+
+	w.items[0].end = 9;
+	w.items[1].start = 10;
+	self->server.error_from = 10;
+	self->server.lock_error = -EAGAIN;
+	self->server.holds = true;
+	waiter_start(&w, A);
+	EXPECT_TRUE(until(self->server.held));
+	EXPECT_EQ(0, cancel(A));
+	self->server.holds = false;
+	start = now_ns();
+	EXPECT_EQ(-ECANCELED, waiter_end(&w));
+	EXPECT_GT(PATIENCE_MS * NSEC_PER_MSEC, now_ns() - start);
+	EXPECT_EQ(-ENOENT, cancel(A));
+	self->server.lock_error = 0;
+	EXPECT_EQ(0, lock_items(A, w.items, 2, 0)) TH_LOG("and again");
 }
 
 TEST_HARNESS_MAIN
