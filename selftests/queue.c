@@ -5,6 +5,7 @@
  */
 #include "traffic.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
 
@@ -514,6 +515,102 @@ TEST(exclusive_pollers)
 		step_hear(&done);
 	for (i = 0; i < 2; i++)
 		kill_and_reap(pids[i]);
+}
+
+/*
+ * A publisher who is done writes one more message in the moment in which he loses
+ * his place. What is acknowledged of that is nobody else's, who has it next.
+ */
+static struct {
+	__u64 *seq;
+	int subscriber;
+	struct sluice_claim claim;
+	unsigned int delay;
+	__u32 go, over;
+	bool claimed;
+} late;
+
+static void *publish_late(void *unused)
+{
+	struct sluice_claims cs = {
+		.claims = (uintptr_t)&late.claim, .count = 1,
+	};
+	volatile unsigned int i;
+
+	for (;;) {
+		while (!load(&late.go))
+			if (load(&late.over))
+				return unused;
+		for (i = 0; i < late.delay; i++)
+			;
+		store_release(late.seq, SLUICE_SEQ(0));
+		late.claimed = !call(late.subscriber, SLUICE_IOC_CLAIM, &cs);
+		store_release(&late.go, 0);
+	}
+}
+
+/* Return: the place of the publisher, who is gone. */
+static __u32 leave_late(int ch)
+{
+	struct sluice_join j;
+	int fd = must(join_full(ch, SLUICE_PUBLISHER, 0, 0, &j));
+	unsigned char *ring = map_area(fd, j.lane.offset, j.lane.size,
+				       PROT_READ | PROT_WRITE);
+
+	late.seq = &((struct sluice_slot *)(ring + j.lane.slots_offset))->seq;
+	store_release(&late.go, 1);
+	must(close(fd));
+	while (load_acquire(&late.go))
+		;
+	unmap(ring, j.lane.size);
+	return j.index;
+}
+
+TEST(claimed_when_the_place_is_lost)
+{
+	struct sluice_config cfg = config(SLUICE_BLOCK);
+	unsigned long rounds = scaled(1000, 100), lost = 0, i;
+	const struct sluice_member *entry;
+	__u64 seed = seeded(40);
+	pthread_t thread;
+	struct msg none;
+	struct sub s;
+	int ch, next;
+	__u32 place;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "needs two processors");
+	cfg.subscribers = 1024;
+	ch = must(make_channel(NULL, &cfg));
+	sub_join_full(&s, ch, SLUICE_JOIN_STAY, 0);
+	late.subscriber = s.fd;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, publish_late, NULL));
+	for (i = 0; i < rounds; i++) {
+		place = leave_late(ch);
+		/* Too early, or too late: the right moment is in between. */
+		if (!late.claimed) {
+			late.delay -= late.delay ? random_next(&seed) % late.delay / 8 : 0;
+			continue;
+		}
+		late.delay += random_next(&seed) % (late.delay / 8 + 16);
+		entry = table_at(&s.table, SLUICE_PUBLISHER, place);
+		next = -1;
+		if (load(&entry->state) == SLUICE_FREE) {
+			next = must(join_role(ch, SLUICE_PUBLISHER));
+			lost++;
+		}
+		store_release(&s.pins[late.claim.pin], late.claim.tag);
+		ASSERT_EQ(0, sub_try(&s, &none));
+		if (next < 0)
+			continue;
+		ASSERT_EQ(0, load(&entry->done)) TH_LOG("round %lu", i);
+		close(next);
+	}
+	figure(lost, "messages claimed of one who lost his place meanwhile");
+	store_release(&late.over, 1);
+	pthread_join(thread, NULL);
+	sub_close(&s);
+	close(ch);
 }
 
 /* One byte for each message of each publisher counts its deliveries. */
