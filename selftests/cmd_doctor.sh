@@ -132,19 +132,20 @@ wait
 # --- no module ------------------------------------------------------------------
 
 release=$(uname -r)
+this=$(echo "$release" | sed 's/[.+]/\\&/g')	# as a pattern
 until_true rmmod sluice
-doctor 1 && finds problem module "not loaded, and not installed for $release" "package sluice-dkms" && finds problem device "there is no /dev/sluice$" "load the module" &&
+doctor 1 && finds problem module "not loaded, and not installed for $this" "package sluice-dkms" && finds problem device "there is no /dev/sluice$" "load the module" &&
 	! grep -qE 'version|netlink|quota' out
 ok "a module that is not installed"
 exits 1 sluice ls 2>err && grep -q "sluice doctor" err
 ok "other commands say who knows more"
 mkdir -p /lib/modules/5.99-other && echo "updates/dkms/sluice.ko.xz:" >/lib/modules/5.99-other/modules.dep
-doctor 1 && finds problem module "installed for 5.99-other, but not for $release, which runs" "(reboot: the files|dkms autoinstall)"
+doctor 1 && finds problem module "installed for 5.99-other, but not for $this, which runs" "(reboot: the files|dkms autoinstall)"
 ok "...that is installed for another kernel"
 mkdir -p /lib/modules/$release/extra
 printf '%s\n' "kernel/sluicegate.ko:" "extra/sluice.ko: kernel/x.ko" >/lib/modules/$release/modules.dep
 cp /sluice/sluice.ko /lib/modules/$release/extra/
-doctor 1 && finds problem module "not loaded; it is installed: /lib/modules/$release/extra/sluice.ko$" "modprobe sluice"
+doctor 1 && finds problem module "not loaded; it is installed: /lib/modules/$this/extra/sluice.ko$" "modprobe sluice"
 ok "...that is installed, and not loaded"
 enforce=/sys/module/module/parameters/sig_enforce
 echo Y >yes

@@ -4,7 +4,7 @@
 # sluice monitor, graph and quota as people use them. TAP.
 #
 # needs: sluice
-# timeout: 120
+# timeout: 240
 #
 # shellcheck disable=SC2317
 
