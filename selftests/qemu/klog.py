@@ -47,7 +47,7 @@ GUARDS_ITSELF = re.compile(r"""
     _*( try_to_wake_up | schedule\w* | preempt_schedule\w* | hrtimer_\w+
       | k[vmz]*alloc\w* | kmem_cache_\w+ | k[v]?free\w* | alloc_pages\w* | call_rcu\w*
       | synchronize_\w+ | mod_delayed_work\w* | queue_\w*work\w* | shmem_\w+
-      | path_put | fput | get_unused_fd_flags | fd_install | vfs_\w+ | zap_\w+
+      | path_put | fput | init_file | get_unused_fd_flags | fd_install | vfs_\w+ | zap_\w+
       | unmap_mapping_\w+ | vm_insert_\w+ | vmf_insert_\w+ | netlink_\w+ | skb_\w+
       | alloc_skb | unix_\w+ | sock_\w+ | smp_call_function\w* | membarrier\w*
       )(\.\w+)*""", re.VERBOSE)
