@@ -116,8 +116,6 @@ static struct sluice_backing *backing_new(struct sluice_want *want,
 		kfree(backing);
 		return ERR_PTR(ret);
 	}
-	/* Whoever looks for the resource of a backing locks the holder's domain. */
-	sluice_domain_join(want->holder->domain, want->space->domain);
 	backing->space = sluice_lockspace_get(want->space);
 	backing->key = want->key;
 	backing->flock = F_UNLCK;

@@ -155,6 +155,8 @@ static int item_find(struct sluice_want *want, const struct sluice_item *item,
 	}
 	if (lock && !(access & sluice_mode_access(want->mode)))
 		return -EACCES;
+	/* Whoever looks for a resource of the holder's locks its domain. */
+	sluice_domain_join(want->holder->domain, want->space->domain);
 	if (lock && item->kind == SLUICE_KIND_FILE)
 		return item_find_file(want, item);
 	if (lock && item->flags & ITEM_BACKED)
@@ -198,7 +200,6 @@ static int items_copy(struct sluice_wants *items, struct sluice_holder *holder,
 			ret = item_find(want, &item, lock);
 		if (ret)
 			return ret;
-		sluice_domain_join(holder->domain, want->space->domain);
 	}
 	return 0;
 }
