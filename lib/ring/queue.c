@@ -121,25 +121,6 @@ static ssize_t claims_deliver(struct sl_reader *reader,
 	return n;
 }
 
-/*
- * If no claim came to a message, as none of one who has lied does, the next one
- * may be of another publisher: each has its turn.
- */
-ssize_t sl_queue_receive(struct sl_reader *reader,
-			 struct sluice_message *messages, size_t count)
-{
-	uint32_t tries = reader->members->places[SLUICE_PUBLISHER] + 1;
-	ssize_t n = 0;
-
-	while (!n && tries-- && !reader->lies && !reader->evicted) {
-		if (reader->claims_first == reader->claims_end)
-			n = claims_fetch(reader, count);
-		if (n >= 0)
-			n = claims_deliver(reader, messages, count);
-	}
-	return n == -EAGAIN ? 0 : n;
-}
-
 /* Has everything been acknowledged that a publisher left? */
 static bool lane_finished(const struct sl_reader *reader,
 			  const struct sl_lane *lane)
@@ -159,7 +140,7 @@ static bool lane_finished(const struct sl_reader *reader,
  * or when the first message that is not acknowledged is not there either. Until
  * then a consumer may die, and what it had claimed may come here.
  */
-void sl_queue_idle(struct sl_reader *reader)
+static void queue_idle(struct sl_reader *reader)
 {
 	uint32_t i = 0;
 
@@ -171,4 +152,27 @@ void sl_queue_idle(struct sl_reader *reader)
 		else
 			i++;
 	}
+}
+
+/*
+ * If no claim came to a message, as none of one who has lied does, the next one
+ * may be of another publisher: each has its turn.
+ */
+ssize_t sl_queue_receive(struct sl_reader *reader,
+			 struct sluice_message *messages, size_t count)
+{
+	uint32_t tries = reader->members->places[SLUICE_PUBLISHER] + 1;
+	ssize_t n = 0;
+
+	while (!n && tries-- && !reader->lies && !reader->evicted) {
+		if (reader->claims_first == reader->claims_end)
+			n = claims_fetch(reader, count);
+		if (n >= 0)
+			n = claims_deliver(reader, messages, count);
+	}
+	if (n == -EAGAIN)
+		n = 0;
+	if (!n)
+		queue_idle(reader);
+	return n;
 }

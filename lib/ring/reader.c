@@ -735,12 +735,10 @@ static ssize_t take_any(struct sl_reader *reader,
 		sl_reader_update(reader);
 		if (reader->evicted)
 			return -ECONNABORTED;
-		if (reader->config.pattern == SLUICE_BROADCAST)
-			n = broadcast_receive(reader, messages, count);
-		else
+		if (reader->config.pattern == SLUICE_QUEUE)
 			n = sl_queue_receive(reader, messages, count);
-		if (!n && reader->config.pattern == SLUICE_QUEUE)
-			sl_queue_idle(reader);
+		else
+			n = broadcast_receive(reader, messages, count);
 		if (!is_overtaken(reader))
 			break;
 	}

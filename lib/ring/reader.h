@@ -317,11 +317,11 @@ void sl_message_fill(struct sl_reader *reader, struct sl_lane *lane,
 		     uint64_t position, const struct sluice_slot *slot,
 		     struct sl_held *entry, struct sluice_message *message);
 
-/* sl_reader_receive() of a queue: how many, 0 if none, or an error. */
+/*
+ * sl_reader_receive() of a queue: how many, 0 if none, or an error. With 0, the
+ * lanes of those are ended that left and are finished.
+ */
 ssize_t sl_queue_receive(struct sl_reader *reader,
 			 struct sluice_message *messages, size_t count);
-
-/* End what is left and finished. */
-void sl_queue_idle(struct sl_reader *reader);
 
 #endif /* SLUICE_RING_READER_H */
