@@ -10,13 +10,12 @@
  *
  * A publisher that is gone leaves files in messages that are due. Whoever is
  * done with the last of these is somebody else, and does not close the files of
- * a stranger: a work does, one for each lane.
+ * a stranger: that is deferred, lane by lane.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/net.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 #include <net/sock.h>
 
 #include "channel.h"
@@ -25,20 +24,6 @@
 #include "feed.h"
 #include "quota.h"
 #include "release.h"
-
-/* Nobody waits for it but who unloads the module. */
-static struct workqueue_struct *releases;
-
-int sluice_fds_init(void)
-{
-	releases = alloc_workqueue("sluice_fds", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	return releases ? 0 : -ENOMEM;
-}
-
-void sluice_fds_exit(void)
-{
-	destroy_workqueue(releases);
-}
 
 static bool fds_is_unix_socket(struct file *file)
 {
@@ -73,10 +58,10 @@ static void lane_forget(struct sluice_fds_lane *lane)
 	kfree(lane);
 }
 
-static void lane_work(struct work_struct *work)
+static void lane_release(struct sluice_deferred *deferred)
 {
 	struct sluice_fds_lane *lane =
-		container_of(work, struct sluice_fds_lane, work);
+		container_of(deferred, struct sluice_fds_lane, deferred);
 	unsigned long token;
 	struct file *file;
 
@@ -98,7 +83,7 @@ struct sluice_fds_lane *sluice_fds_new(struct sluice_user *user)
 		return NULL;
 	xa_init(&lane->files);
 	lane->user = sluice_user_hold(user);
-	INIT_WORK(&lane->work, lane_work);
+	sluice_defer_init(&lane->deferred, lane->user, lane_release);
 	return lane;
 }
 
@@ -119,7 +104,7 @@ void sluice_fds_free(struct sluice_fds_lane *lane, bool own)
 	if (!lane)
 		return;
 	if (lane->count && !own) {
-		queue_work(releases, &lane->work);
+		sluice_defer(&lane->deferred);
 		return;
 	}
 	lane_put_files(lane);

@@ -3,8 +3,9 @@
 #define SLUICE_FDS_H
 
 #include <linux/types.h>
-#include <linux/workqueue.h>
 #include <linux/xarray.h>
+
+#include "deferred.h"
 
 struct file;
 struct sluice_user;
@@ -15,18 +16,15 @@ struct sluice_user;
  * @last: token given out last
  * @count: files held
  * @user: charged for them
- * @work: lets go of all, when the publisher is gone
+ * @deferred: lets go of all, when the publisher is gone
  */
 struct sluice_fds_lane {
 	struct xarray files;
 	u64 last;
 	u32 count;
 	struct sluice_user *user;
-	struct work_struct work;
+	struct sluice_deferred deferred;
 };
-
-int sluice_fds_init(void);
-void sluice_fds_exit(void);
 
 /* Return: a lane, or NULL: -ENOMEM. */
 struct sluice_fds_lane *sluice_fds_new(struct sluice_user *user);

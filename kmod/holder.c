@@ -44,29 +44,19 @@
 /* Grants that are let go of while the lock is held once. */
 #define LEAVE_BATCH	256
 
-/*
- * Apart from each other: whoever serves a file system, and does not answer, may
- * keep as many followers as there can be, but no alarm.
- */
-static struct workqueue_struct *alarms, *followers;
+/* Nothing in here waits for a file system, which may never answer. */
+static struct workqueue_struct *alarms;
 static atomic64_t holder_ids;
 
 int sluice_holders_init(void)
 {
 	alarms = alloc_workqueue("sluice", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	followers = alloc_workqueue("sluice_follow", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	if (alarms && followers)
-		return 0;
-	sluice_holders_exit();
-	return -ENOMEM;
+	return alarms ? 0 : -ENOMEM;
 }
 
 void sluice_holders_exit(void)
 {
-	if (alarms)
-		destroy_workqueue(alarms);
-	if (followers)
-		destroy_workqueue(followers);
+	destroy_workqueue(alarms);
 }
 
 void sluice_holder_tell(struct sluice_holder *holder, u32 news)
@@ -171,10 +161,10 @@ bool sluice_holder_lost(struct sluice_holder *holder,
 }
 
 /* What leases have ended with, the kernel's own locks end with. */
-static void holder_follow(struct work_struct *work)
+static void holder_follow(struct sluice_deferred *deferred)
 {
 	struct sluice_holder *holder =
-		container_of(work, struct sluice_holder, follow);
+		container_of(deferred, struct sluice_holder, follow);
 
 	mutex_lock(&holder->backing_lock);
 	sluice_backing_sync_all(holder);
@@ -212,7 +202,7 @@ static void holder_alarm(struct work_struct *work)
 	sluice_domain_unlock(domain);
 	/* One that goes with a grant was there before it. */
 	if (!list_empty_careful(&holder->backings))
-		queue_work(followers, &holder->follow);
+		sluice_defer(&holder->follow);
 }
 
 /*
@@ -253,7 +243,7 @@ struct sluice_holder *sluice_holder_new(void)
 	INIT_LIST_HEAD(&holder->leased);
 	INIT_LIST_HEAD(&holder->parties);
 	INIT_DELAYED_WORK(&holder->alarm, holder_alarm);
-	INIT_WORK(&holder->follow, holder_follow);
+	sluice_defer_init(&holder->follow, user, holder_follow);
 	init_waitqueue_head(&holder->wait);
 	sluice_registry_add(current->nsproxy->net_ns, &holder->entry,
 			    SLUICE_REGISTRY_HOLDERS, holder->id, &holder->ref);
@@ -349,7 +339,7 @@ void sluice_holder_end(struct sluice_holder *holder)
 {
 	holder_die(holder);
 	cancel_delayed_work_sync(&holder->alarm);
-	cancel_work_sync(&holder->follow);
+	sluice_defer_cancel(&holder->follow);
 	sluice_lock_forget(holder);
 	sluice_holder_put(holder);
 }

@@ -13,6 +13,7 @@
 #include <linux/workqueue.h>
 
 #include "call.h"
+#include "deferred.h"
 #include "registry.h"
 #include "request.h"
 
@@ -89,7 +90,7 @@ struct sluice_holder {
 	struct list_head parties;
 	u64 party_numbers;
 	struct delayed_work alarm;
-	struct work_struct follow;
+	struct sluice_deferred follow;
 	u32 news;
 	wait_queue_head_t wait;
 };

@@ -11,7 +11,7 @@
 
 #include "call.h"
 #include "channel.h"
-#include "fds.h"
+#include "deferred.h"
 #include "holder.h"
 #include "lockspace.h"
 #include "name.h"
@@ -98,30 +98,30 @@ static int __init sluice_init(void)
 	ret = sluice_registry_init();
 	if (ret)
 		goto names;
-	ret = sluice_holders_init();
+	ret = sluice_deferred_init();
 	if (ret)
 		goto registry;
+	ret = sluice_holders_init();
+	if (ret)
+		goto deferred;
 	ret = sluice_remotes_init();
 	if (ret)
 		goto holders;
-	ret = sluice_fds_init();
-	if (ret)
-		goto remotes;
 	ret = sluice_netlink_init();
 	if (ret)
-		goto fds;
+		goto remotes;
 	ret = misc_register(&device);
 	if (ret)
 		goto netlink;
 	return 0;
 netlink:
 	sluice_netlink_exit();
-fds:
-	sluice_fds_exit();
 remotes:
 	sluice_remotes_exit();
 holders:
 	sluice_holders_exit();
+deferred:
+	sluice_deferred_exit();
 registry:
 	sluice_registry_exit();
 names:
@@ -133,9 +133,9 @@ static void __exit sluice_exit(void)
 {
 	misc_deregister(&device);
 	sluice_netlink_exit();
-	sluice_fds_exit();
 	sluice_remotes_exit();
 	sluice_holders_exit();
+	sluice_deferred_exit();
 	sluice_registry_exit();
 	sluice_names_exit();
 	/* Areas and endpoints are freed by RCU callbacks that are in here. */

@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
+#include "deferred.h"
 #include "notify.h"
 #include "quota.h"
 #include "trace.h"
@@ -31,6 +32,7 @@ struct sluice_user {
 	kuid_t uid;
 	refcount_t refs;	/* the last goes under users_lock */
 	struct sluice_user *parent;
+	struct sluice_share share;	/* of the top one */
 	atomic64_t used[SLUICE_RES_COUNT];
 };
 
@@ -117,6 +119,7 @@ static struct sluice_user *users_alloc(int levels)
 			users_free(first);
 			return NULL;
 		}
+		sluice_share_init(&user->share);
 		user->parent = first;
 		first = user;
 	}
@@ -190,6 +193,13 @@ struct user_namespace *sluice_user_ns(const struct sluice_user *user)
 kuid_t sluice_user_uid(const struct sluice_user *user)
 {
 	return user->uid;
+}
+
+struct sluice_share *sluice_user_share(struct sluice_user *user)
+{
+	while (user->parent)
+		user = user->parent;
+	return &user->share;
 }
 
 struct sluice_user *sluice_user_next(u64 number)

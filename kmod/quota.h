@@ -6,6 +6,7 @@
 
 #include "tunables.h"
 
+struct sluice_share;
 struct sluice_user;
 struct user_namespace;
 
@@ -38,6 +39,9 @@ void sluice_uncharge(struct sluice_user *user, enum sluice_res res, u64 n);
 /* Who it is of. */
 struct user_namespace *sluice_user_ns(const struct sluice_user *user);
 kuid_t sluice_user_uid(const struct sluice_user *user);
+
+/* Of the workers, his part: with those of all his namespaces. */
+struct sluice_share *sluice_user_share(struct sluice_user *user);
 
 /*
  * To go through all accounts: numbers grow. Return: a reference to the first one
