@@ -41,6 +41,7 @@ struct sluice_subscriber;
  * @readers: subscribers that sleep
  * @claims_lock: of a queue, inside @lock: guards all claims
  * @claims_turn: place the next claim looks at first
+ * @claimed_count: neither acknowledged nor returned; read without the lock
  */
 struct sluice_channel {
 	struct kref ref;
@@ -65,6 +66,7 @@ struct sluice_channel {
 	wait_queue_head_t readers;
 	struct mutex claims_lock;
 	u32 claims_turn;
+	u32 claimed_count;
 };
 
 #define sluice_deref(channel, p) \

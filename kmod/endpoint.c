@@ -118,10 +118,12 @@ bool sluice_endpoint_alone(const struct sluice_endpoint *ep)
 {
 	const struct sluice_channel *channel = ep->channel;
 	bool pub = ep->role == SLUICE_PUBLISHER;
-	u32 peers = pub ? READ_ONCE(channel->subscriber_count) :
-			  READ_ONCE(channel->publisher_count);
-	u64 last = pub ? READ_ONCE(channel->last_subscriber) :
-			 READ_ONCE(channel->last_publisher);
+	/* In this order: who sees that one has come, and none is there, saw it go. */
+	u64 last = pub ? smp_load_acquire(&channel->last_subscriber) :
+			 smp_load_acquire(&channel->last_publisher);
+	/* And whoever sees that it went sees what it had done before. */
+	u32 peers = pub ? smp_load_acquire(&channel->subscriber_count) :
+			  smp_load_acquire(&channel->publisher_count);
 
 	return !(ep->flags & SLUICE_JOIN_STAY) && !peers &&
 		(ep->had_peer || last > ep->generation);
@@ -140,7 +142,7 @@ static int place_find(struct sluice_endpoint *ep)
 		if (!sluice_table_at(channel, ep->role, i))
 			return i;
 	return ep->role == SLUICE_PUBLISHER ?
-		sluice_publisher_evict_history(channel) : -1;
+		sluice_publisher_make_place(channel) : -1;
 }
 
 static int endpoint_enter_table(struct sluice_endpoint *ep)
@@ -160,13 +162,14 @@ static int endpoint_enter_table(struct sluice_endpoint *ep)
 	if (ep->role == SLUICE_PUBLISHER) {
 		ep->had_peer = channel->subscriber_count;
 		WRITE_ONCE(channel->publisher_count, channel->publisher_count + 1);
-		WRITE_ONCE(channel->last_publisher, ep->generation);
+		/* Release, with sluice_endpoint_alone(). */
+		smp_store_release(&channel->last_publisher, ep->generation);
 		sluice_table_entry(ep)->room = sluice_publisher(ep)->room;
 		sluice_subscriber_place_taken(channel, index);
 	} else {
 		ep->had_peer = channel->publisher_count || channel->left_count;
 		WRITE_ONCE(channel->subscriber_count, channel->subscriber_count + 1);
-		WRITE_ONCE(channel->last_subscriber, ep->generation);
+		smp_store_release(&channel->last_subscriber, ep->generation);
 	}
 	sluice_table_write(ep);
 	sluice_table_set(channel, ep->role, index,
@@ -306,10 +309,9 @@ static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 		}
 		smp_mb();	/* F2, pairs with a publisher's F1 */
 		over = sleep_over(ep, ready, arg);
-		if (over)
-			break;
+		/* First of all, for who is made to look again and again by others. */
 		ret = signal_pending(current) ? -ERESTARTSYS : ret;
-		if (ret)
+		if (over || ret)
 			break;
 		if (!schedule_hrtimeout_range(timeout, current->timer_slack_ns,
 					      HRTIMER_MODE_ABS))
@@ -318,7 +320,7 @@ static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 	finish_wait(queue, &wait);
 	if (counted)
 		atomic_sub(2, armed);
-	if (over || sleep_over(ep, ready, arg))
+	if (ret != -ERESTARTSYS && (over || sleep_over(ep, ready, arg)))
 		return 0;
 	/* It may have been woken for a message that it now leaves to others. */
 	if (exclusive)

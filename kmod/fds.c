@@ -81,7 +81,7 @@ struct sluice_fds_lane *sluice_fds_new(struct sluice_user *user)
 	lane = kzalloc(sizeof(*lane), GFP_KERNEL_ACCOUNT);
 	if (!lane)
 		return NULL;
-	xa_init(&lane->files);
+	xa_init_flags(&lane->files, XA_FLAGS_ACCOUNT);
 	lane->user = sluice_user_hold(user);
 	sluice_defer_init(&lane->deferred, lane->user, lane_release);
 	return lane;

@@ -299,6 +299,13 @@ static int message_take(struct sluice_feed *feed)
 	if (ret)
 		return ret;
 	if (!message_find(message)) {
+		/*
+		 * Unless the message was not its own any more, as with R2: the
+		 * fields, then its place, which is lost before its claims are.
+		 */
+		smp_rmb();
+		if (READ_ONCE(feed->sub->ep.state) != SLUICE_ACTIVE)
+			return -ECONNABORTED;
 		/* What the kernel itself has read is no rumour. */
 		sluice_endpoint_leave(&message->taken.pub->ep,
 				      SLUICE_LEFT_EVICTED);

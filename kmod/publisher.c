@@ -179,7 +179,7 @@ static void queue_end(struct sluice_publisher *pub)
 	mutex_unlock(&channel->claims_lock);
 }
 
-/* Whether every message was claimed and acknowledged. */
+/* Whether every message was claimed and acknowledged. Then there are no more. */
 static bool queue_is_done(struct sluice_publisher *pub)
 {
 	struct sluice_channel *channel = pub->ep.channel;
@@ -188,6 +188,8 @@ static bool queue_is_done(struct sluice_publisher *pub)
 	mutex_lock(&channel->claims_lock);
 	done = sluice_claims_idle(&pub->claims) &&
 		!sluice_publisher_has(pub, pub->claims.next);
+	if (done)
+		WRITE_ONCE(pub->end, pub->claims.next);
 	mutex_unlock(&channel->claims_lock);
 	return done;
 }
@@ -212,17 +214,25 @@ void sluice_publisher_left(struct sluice_publisher *pub)
 	lockdep_assert_held(&channel->lock);
 	spin_lock(&pub->room_lock);
 	WRITE_ONCE(pub->ep.state, SLUICE_LEFT);
+	/* Of a queue, for good: whoever acknowledges its last message says so. */
+	if (sluice_is_queue(channel))
+		WRITE_ONCE(sluice_table_entry(&pub->ep)->armed, 1);
 	spin_unlock(&pub->room_lock);
 	wake_up_interruptible_all(&pub->room_wait);
-	WRITE_ONCE(channel->publisher_count, channel->publisher_count - 1);
 	WRITE_ONCE(channel->left_count, channel->left_count + 1);
+	/* Release, with sluice_endpoint_alone(): all that it published is before. */
+	smp_store_release(&channel->publisher_count,
+			  channel->publisher_count - 1);
 	for (i = 0; i < channel->config.subscribers; i++) {
 		sub = sluice_deref(channel, channel->subscribers[i]);
 		if (sub)
 			sluice_subscriber_peer_left(sub, pub);
 	}
-	if (sluice_is_queue(channel))
+	if (sluice_is_queue(channel)) {
 		queue_end(pub);
+		smp_mb();	/* F7, pairs with a subscriber's F4 */
+		sluice_subscriber_reap_acks(channel);
+	}
 	if (publisher_is_done(pub))
 		publisher_vacate(pub);
 	else
@@ -241,25 +251,93 @@ void sluice_publisher_due_done(struct sluice_publisher *pub)
 	}
 }
 
-int sluice_publisher_evict_history(struct sluice_channel *channel)
+static bool is_due_to_nobody(const struct sluice_publisher *pub)
+{
+	return !pub->due;
+}
+
+/* Whoever has yet to read it is one who loses messages where room is short. */
+static bool may_be_lost(const struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_subscriber *sub;
+	u32 i;
+
+	for (i = 0; i < channel->config.subscribers; i++) {
+		sub = sluice_deref(channel, channel->subscribers[i]);
+		if (sub && sub->policy == SLUICE_BLOCK &&
+		    sluice_subscriber_is_due(sub, pub))
+			return false;
+	}
+	return true;
+}
+
+static struct sluice_publisher *
+oldest_left(struct sluice_channel *channel,
+	    bool (*test)(const struct sluice_publisher *pub))
 {
 	struct sluice_publisher *pub, *oldest = NULL;
-	int index;
 	u32 i;
 
 	lockdep_assert_held(&channel->lock);
-	if (sluice_is_queue(channel))
-		return -1;
 	for (i = 0; i < channel->config.publishers; i++) {
 		pub = sluice_deref(channel, channel->publishers[i]);
-		if (pub && pub->ep.state == SLUICE_LEFT && !pub->due &&
+		if (pub && pub->ep.state == SLUICE_LEFT && test(pub) &&
 		    (!oldest || pub->ep.generation < oldest->ep.generation))
 			oldest = pub;
 	}
-	if (!oldest)
+	return oldest;
+}
+
+/* Look once more who of those who left is still needed. */
+static void refresh_left(struct sluice_channel *channel)
+{
+	struct sluice_publisher *pub;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	if (sluice_is_queue(channel)) {
+		sluice_subscriber_reap_acks(channel);
+		sluice_publisher_sweep_locked(channel);
+		return;
+	}
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = sluice_deref(channel, channel->publishers[i]);
+		if (!pub || pub->ep.state != SLUICE_LEFT || !pub->due)
+			continue;
+		sluice_subscriber_look_again(pub);
+		cond_resched();
+	}
+}
+
+static int free_place(struct sluice_channel *channel)
+{
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	for (i = 0; i < channel->config.publishers; i++)
+		if (!sluice_table_at(channel, SLUICE_PUBLISHER, i))
+			return i;
+	return -1;
+}
+
+int sluice_publisher_make_place(struct sluice_channel *channel)
+{
+	struct sluice_publisher *pub;
+	int index;
+
+	lockdep_assert_held(&channel->lock);
+	refresh_left(channel);
+	index = free_place(channel);
+	if (index >= 0 || sluice_is_queue(channel))
+		return index;
+	pub = oldest_left(channel, is_due_to_nobody) ?:
+		oldest_left(channel, may_be_lost);
+	if (!pub)
 		return -1;
-	index = oldest->ep.index;
-	publisher_vacate(oldest);
+	index = pub->ep.index;
+	sluice_subscriber_forget(pub);
+	publisher_vacate(pub);
 	return index;
 }
 
@@ -357,8 +435,10 @@ static long publisher_arm(struct sluice_call *call)
 		WRITE_ONCE(sluice_table_entry(&pub->ep)->armed, 1);
 	spin_unlock(&pub->room_lock);
 	smp_mb();	/* F7, pairs with a subscriber's F4 */
-	if (sluice_is_queue(pub->ep.channel))
+	if (sluice_is_queue(pub->ep.channel)) {
 		sluice_subscriber_reap_all(pub->ep.channel);
+		sluice_subscriber_rouse(pub);
+	}
 	return 0;
 }
 
@@ -390,6 +470,8 @@ static long publisher_wake(struct sluice_call *call)
 
 	if (call->arg.wake.index)
 		return -EINVAL;
+	if (publisher_state(pub))
+		return -ESHUTDOWN;
 	trace_sluice_publish_wake(&pub->ep, call->arg.wake.count);
 	sluice_subscriber_wake(pub->ep.channel, call->arg.wake.count);
 	return 0;
@@ -523,7 +605,8 @@ static long publisher_evict(struct sluice_call *call)
 		return -EINVAL;
 	}
 	mutex_lock(&channel->lock);
-	sub = laggard_find(pub, evict);
+	sub = publisher_state(pub) ? ERR_PTR(-ESHUTDOWN) :
+				     laggard_find(pub, evict);
 	mutex_unlock(&channel->lock);
 	if (IS_ERR(sub))
 		return PTR_ERR(sub);

@@ -72,8 +72,17 @@ void sluice_publisher_left(struct sluice_publisher *pub);
 /* One subscriber less that may read what it left. channel->lock. */
 void sluice_publisher_due_done(struct sluice_publisher *pub);
 
-/* Make room in the table: the place of one kept only as history, or -1. */
-int sluice_publisher_evict_history(struct sluice_channel *channel);
+/**
+ * sluice_publisher_make_place - for one who joins, where all places are taken
+ * @channel: with its lock
+ *
+ * Given up are those that left and were read since, or else the oldest that is
+ * only history, or else the oldest that nobody must read to whom policy BLOCK
+ * promises it.
+ *
+ * Return: a free place, or -1.
+ */
+int sluice_publisher_make_place(struct sluice_channel *channel);
 
 /* Give up the places of those that left and whose queue is done. */
 void sluice_publisher_sweep(struct sluice_channel *channel);

@@ -138,8 +138,19 @@ long sluice_subscriber_join(struct sluice_call *call,
 
 /*
  * What is there to read. A lane that the subscriber has not begun is readable
- * as soon as something was published there: it shall begin it.
+ * as soon as something was published there: it shall begin it. One that it has
+ * read to its end is not, whatever is written there.
  */
+static bool lane_is_over(const struct sluice_subscriber *sub,
+			 const struct sluice_publisher *pub)
+{
+	u32 index = pub->ep.index;
+
+	return test_bit(index, sub->detached) ||
+		READ_ONCE(sub->lanes[index].generation) ==
+		SLUICE_LANE_ENDED(pub->ep.generation);
+}
+
 static bool lane_readable(const struct sluice_subscriber *sub,
 			  const struct sluice_publisher *pub)
 {
@@ -147,7 +158,8 @@ static bool lane_readable(const struct sluice_subscriber *sub,
 	u64 position = READ_ONCE(lane->head);
 	u32 slot = position & (sub->ep.channel->config.slots - 1);
 
-	if (test_bit(pub->ep.index, sub->detached))
+
+	if (lane_is_over(sub, pub))
 		return false;
 	if (READ_ONCE(lane->generation) != pub->ep.generation)
 		return sluice_publisher_has_any(pub);
@@ -190,6 +202,41 @@ static bool subscriber_readable(struct sluice_subscriber *sub)
 	return false;
 }
 
+/*
+ * Nobody is left of whom a message may come. In a queue what others have claimed
+ * may come back.
+ */
+static bool subscriber_alone(const struct sluice_subscriber *sub)
+{
+	const struct sluice_channel *channel = sub->ep.channel;
+
+	return sluice_endpoint_alone(&sub->ep) &&
+		(!sluice_is_queue(channel) ||
+		 READ_ONCE(channel->claimed_count) ==
+		 READ_ONCE(sub->claimed_count));
+}
+
+/* Nobody is left, and nothing to read. */
+static bool subscriber_over(struct sluice_subscriber *sub)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+	bool over;
+
+	if (!subscriber_alone(sub))
+		return false;
+	/* What is claimed, or given back, now is neither. */
+	if (sluice_is_queue(channel))
+		mutex_lock(&channel->claims_lock);
+	/* In this order: who is gone has published before. */
+	over = subscriber_alone(sub);
+	rcu_read_lock();
+	over = over && !subscriber_readable(sub);
+	rcu_read_unlock();
+	if (sluice_is_queue(channel))
+		mutex_unlock(&channel->claims_lock);
+	return over;
+}
+
 static bool subscriber_notices(struct sluice_subscriber *sub)
 {
 	return READ_ONCE(sub->cursor->member_seen) !=
@@ -200,7 +247,7 @@ static bool subscriber_ready(struct sluice_endpoint *ep, u64 unused)
 {
 	struct sluice_subscriber *sub = sluice_subscriber(ep);
 
-	return subscriber_notices(sub) || sluice_endpoint_alone(&sub->ep) ||
+	return subscriber_notices(sub) || subscriber_alone(sub) ||
 		subscriber_readable(sub);
 }
 
@@ -227,14 +274,22 @@ static long subscriber_wait(struct sluice_call *call)
 		return -EINVAL;
 	ret = sluice_endpoint_sleep(&sub->ep, wait->deadline, subscriber_ready,
 				    0);
-	if (!ret) {
-		rcu_read_lock();
-		if (sluice_endpoint_alone(&sub->ep) && !subscriber_notices(sub) &&
-		    !subscriber_readable(sub))
-			ret = -EPIPE;
-		rcu_read_unlock();
-	}
+	if (!ret && subscriber_over(sub) && !subscriber_notices(sub))
+		ret = -EPIPE;
 	return subscriber_state(sub) ?: ret;
+}
+
+/* It may have made room since publishers armed, and sleeps now. */
+static void wake_armed(struct sluice_channel *channel)
+{
+	struct sluice_publisher *pub;
+	u32 i;
+
+	for (i = 0; i < channel->config.publishers; i++) {
+		pub = rcu_dereference(channel->publishers[i]);
+		if (pub && READ_ONCE(sluice_table_entry(&pub->ep)->armed))
+			sluice_publisher_wake_room(pub);
+	}
 }
 
 __poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
@@ -242,19 +297,24 @@ __poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
 {
 	struct sluice_channel *channel = sub->ep.channel;
 	__poll_t mask = 0;
+	bool alone;
 
 	poll_wait(file, &channel->readers, pt);
 	atomic_or(1, (atomic_t *)&channel->table->armed);
-	smp_mb__after_atomic();	/* F2, pairs with a publisher's F1 */
+	/* F2, pairs with a publisher's F1; and F4, with its F7. */
+	smp_mb__after_atomic();
 	if (subscriber_state(sub))
 		return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP;
+	alone = subscriber_alone(sub);
 	rcu_read_lock();
 	if (subscriber_readable(sub))
 		mask |= EPOLLIN | EPOLLRDNORM;
+	else if (!sluice_is_queue(channel))
+		wake_armed(channel);
 	rcu_read_unlock();
 	if (subscriber_notices(sub))
 		mask |= EPOLLPRI;
-	if (sluice_endpoint_alone(&sub->ep))
+	if (alone && (mask & EPOLLIN || subscriber_over(sub)))
 		mask |= EPOLLHUP | EPOLLRDHUP;
 	return mask;
 }
@@ -275,13 +335,19 @@ void sluice_subscriber_wake(struct sluice_channel *channel, u32 count)
 		  sluice_is_queue(channel) && !polled ? max(count, 1U) : 0, NULL);
 }
 
+void sluice_subscriber_rouse(struct sluice_publisher *pub)
+{
+	if (lane_claimable(pub))
+		wake_up_interruptible_all(&pub->ep.channel->readers);
+}
+
 static u64 lane_lag(const struct sluice_subscriber *sub,
 		    const struct sluice_publisher *pub)
 {
 	const struct sluice_cursor_lane *lane = &sub->lanes[pub->ep.index];
 	u64 head = READ_ONCE(pub->lane->head), read;
 
-	if (test_bit(pub->ep.index, sub->detached))
+	if (lane_is_over(sub, pub))
 		return 0;
 	if (READ_ONCE(lane->generation) == pub->ep.generation) {
 		read = READ_ONCE(lane->head);
@@ -333,7 +399,8 @@ void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 	u32 index = pub->ep.index;
 
 	lockdep_assert_held(&sub->ep.channel->lock);
-	if (sluice_is_queue(sub->ep.channel) || sub->ep.state != SLUICE_ACTIVE)
+	if (sluice_is_queue(sub->ep.channel) ||
+	    sub->ep.state != SLUICE_ACTIVE || test_bit(index, sub->detached))
 		return;
 	if (!lane_readable(sub, pub) && !lane_held(sub, pub))
 		return;
@@ -355,6 +422,46 @@ void sluice_subscriber_detached(struct sluice_subscriber *sub,
 	lockdep_assert_held(&sub->ep.channel->lock);
 	set_bit(pub->ep.index, sub->detached);
 	due_done(sub, pub);
+}
+
+bool sluice_subscriber_is_due(const struct sluice_subscriber *sub,
+			      const struct sluice_publisher *pub)
+{
+	lockdep_assert_held(&sub->ep.channel->lock);
+	return test_bit(pub->ep.index, sub->due);
+}
+
+void sluice_subscriber_look_again(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_subscriber *sub;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	/* Descriptors of what is held can be taken until it is detached. */
+	if (READ_ONCE(pub->fds->count))
+		return;
+	sluice_endpoint_get(&pub->ep);
+	for (i = 0; i < channel->config.subscribers; i++) {
+		sub = sluice_deref(channel, channel->subscribers[i]);
+		if (sub && !lane_readable(sub, pub))
+			due_done(sub, pub);
+	}
+	sluice_endpoint_put(&pub->ep);
+}
+
+void sluice_subscriber_forget(struct sluice_publisher *pub)
+{
+	struct sluice_channel *channel = pub->ep.channel;
+	struct sluice_subscriber *sub;
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	for (i = 0; i < channel->config.subscribers; i++) {
+		sub = sluice_deref(channel, channel->subscribers[i]);
+		if (sub && __test_and_clear_bit(pub->ep.index, sub->due))
+			pub->due--;
+	}
 }
 
 void sluice_subscriber_note_heads(struct sluice_subscriber *sub)
@@ -387,6 +494,15 @@ void sluice_subscriber_place_taken(struct sluice_channel *channel, u32 index)
 /*
  * Claims.
  */
+static void claimed_count(struct sluice_subscriber *sub, int change)
+{
+	struct sluice_channel *channel = sub->ep.channel;
+
+	lockdep_assert_held(&channel->claims_lock);
+	WRITE_ONCE(sub->claimed_count, sub->claimed_count + change);
+	WRITE_ONCE(channel->claimed_count, channel->claimed_count + change);
+}
+
 static void claimed_end(struct sluice_subscriber *sub, u32 pin)
 {
 	struct sluice_claimed *claimed = &sub->claimed[pin];
@@ -394,7 +510,7 @@ static void claimed_end(struct sluice_subscriber *sub, u32 pin)
 	sluice_endpoint_put(&claimed->pub->ep);
 	claimed->pub = NULL;
 	claimed->tag = 0;
-	sub->claimed_count--;
+	claimed_count(sub, -1);
 }
 
 static void claimed_finish(struct sluice_subscriber *sub, u32 pin)
@@ -415,6 +531,9 @@ static void claimed_finish(struct sluice_subscriber *sub, u32 pin)
 			sluice_publisher_wake_room(pub);
 	}
 	claimed_end(sub, pin);
+	/* Those who have nothing to wait for but what this one might return. */
+	if (!READ_ONCE(channel->publisher_count))
+		wake_up_interruptible_all(&channel->readers);
 }
 
 static void claimed_return(struct sluice_subscriber *sub, u32 pin, bool mark)
@@ -467,7 +586,7 @@ static void subscriber_reap(struct sluice_subscriber *sub)
 	reaped(channel, rejected);
 }
 
-void sluice_subscriber_reap_all(struct sluice_channel *channel)
+static u32 reap_all(struct sluice_channel *channel)
 {
 	struct sluice_subscriber *sub;
 	u32 i, rejected = 0;
@@ -479,7 +598,21 @@ void sluice_subscriber_reap_all(struct sluice_channel *channel)
 			rejected += reap_locked(sub);
 	}
 	mutex_unlock(&channel->claims_lock);
-	reaped(channel, rejected);
+	return rejected;
+}
+
+void sluice_subscriber_reap_all(struct sluice_channel *channel)
+{
+	reaped(channel, reap_all(channel));
+}
+
+void sluice_subscriber_reap_acks(struct sluice_channel *channel)
+{
+	u32 rejected = reap_all(channel);
+
+	lockdep_assert_held(&channel->lock);
+	if (rejected)
+		sluice_subscriber_wake(channel, rejected);
 }
 
 static bool has_claimed(const struct sluice_subscriber *sub,
@@ -538,7 +671,7 @@ static u32 claim_lane(struct sluice_subscriber *sub,
 		sub->claimed[*pin].pub = pub;
 		sub->claimed[*pin].position = position;
 		sub->claimed[*pin].tag = ++sub->last_tag;
-		sub->claimed_count++;
+		claimed_count(sub, 1);
 		sluice_endpoint_get(&pub->ep);
 		out[n] = (struct sluice_claim) {
 			.lane = pub->ep.index,

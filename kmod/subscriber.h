@@ -92,6 +92,16 @@ void sluice_subscriber_left(struct sluice_subscriber *sub);
 void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 				 struct sluice_publisher *pub);
 
+/* Whether it may. channel->lock. */
+bool sluice_subscriber_is_due(const struct sluice_subscriber *sub,
+			      const struct sluice_publisher *pub);
+
+/* See who has read @pub meanwhile, which may give up its place. channel->lock. */
+void sluice_subscriber_look_again(struct sluice_publisher *pub);
+
+/* Nobody is to read @pub any more; its place is given up. channel->lock. */
+void sluice_subscriber_forget(struct sluice_publisher *pub);
+
 /* @sub wants no more of @pub. channel->lock. */
 void sluice_subscriber_detached(struct sluice_subscriber *sub,
 				struct sluice_publisher *pub);
@@ -105,8 +115,13 @@ void sluice_subscriber_place_taken(struct sluice_channel *channel, u32 index);
 /* Wake those that sleep for messages; of a queue as many as there are. */
 void sluice_subscriber_wake(struct sluice_channel *channel, u32 count);
 
+/* Wake all, if @pub has messages that those who were woken have not claimed. */
+void sluice_subscriber_rouse(struct sluice_publisher *pub);
+
 /* Take notice of what subscribers have acknowledged. */
 void sluice_subscriber_reap_all(struct sluice_channel *channel);
+/* Without what that means for those who left. channel->lock. */
+void sluice_subscriber_reap_acks(struct sluice_channel *channel);
 
 /**
  * sluice_subscriber_take - claim one message, and settle it

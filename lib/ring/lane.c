@@ -83,8 +83,10 @@ int sl_lane_check(struct sl_reader *reader, struct sl_lane *lane,
 	while (slot->segment >= lane->view.segments) {
 		err = reader->ops->segment(reader->context, lane->index,
 					   lane->who.generation, &lane->view);
-		/* Who published it honestly stays attached until it is read. */
-		if (err == -ESTALE)
+		/* An honest one stays attached until those who lose nothing read it. */
+		if (err == -ESTALE &&
+		    (reader->policy == SLUICE_BLOCK ||
+		     reader->config.pattern == SLUICE_QUEUE))
 			return -EPROTO;
 		if (err)
 			return err;
@@ -213,8 +215,13 @@ static void lane_retire(struct sl_reader *reader, struct sl_lane *lane)
 	place->lane = NULL;
 	place->finished = lane->who.generation;
 	active_remove(reader, lane);
-	if (reader->config.pattern == SLUICE_BROADCAST)
-		pins_clear(reader, lane);
+	if (reader->config.pattern == SLUICE_QUEUE)
+		return;
+	pins_clear(reader, lane);
+	/* Whatever is written there now is nothing to wake this one for. */
+	if (sl_load_relaxed(&lane->cursor->generation) == lane->who.generation)
+		sl_store_release(&lane->cursor->generation,
+				 SLUICE_LANE_ENDED(lane->who.generation));
 }
 
 static void lane_detach(struct sl_reader *reader, struct sl_lane *lane)
@@ -222,7 +229,8 @@ static void lane_detach(struct sl_reader *reader, struct sl_lane *lane)
 	if (lane->detached)
 		return;
 	lane->detached = true;
-	if (sl_load_relaxed(&lane->cursor->generation) == lane->who.generation)
+	if (sl_load_relaxed(&lane->cursor->generation) ==
+	    SLUICE_LANE_ENDED(lane->who.generation))
 		sl_store_release(&lane->cursor->generation, 0);
 	reader->ops->detach(reader->context, lane->index,
 			    lane->who.generation);
@@ -243,6 +251,17 @@ void sl_lane_end(struct sl_reader *reader, struct sl_lane *lane)
 	lane_retire(reader, lane);
 	sl_lane_unused(reader, lane);
 	sl_reader_awake(reader);
+}
+
+void sl_lane_lost(struct sl_reader *reader, struct sl_lane *lane)
+{
+	uint64_t head = sl_load_relaxed(&sl_lane_head(&lane->view)->head);
+	uint64_t unread = head - lane->position;
+
+	if (unread > lane->view.slots)
+		unread = lane->view.slots;
+	lane_lose(reader, lane, lane->position + (unread ? unread : 1));
+	sl_lane_end(reader, lane);
 }
 
 void sl_lane_corrupt(struct sl_reader *reader, struct sl_lane *lane)

@@ -277,7 +277,8 @@ enum sl_look sl_lane_look(struct sl_reader *reader, struct sl_lane *lane,
  * @lane: the slot is of
  * @slot: the copy
  *
- * Return: 0; -EPROTO: it is a lie; or another error, that may be gone next time.
+ * Return: 0; -EPROTO: it is a lie; -ESTALE: it was given up, with its publisher's
+ * place; or another error, that may be gone next time.
  */
 int sl_lane_check(struct sl_reader *reader, struct sl_lane *lane,
 		  const struct sluice_slot *slot);
@@ -291,6 +292,9 @@ void sl_lane_left(struct sl_lane *lane);
 
 /* The publisher has left and all is read. */
 void sl_lane_end(struct sl_reader *reader, struct sl_lane *lane);
+
+/* The publisher's place was needed, and what was left with it. */
+void sl_lane_lost(struct sl_reader *reader, struct sl_lane *lane);
 
 /* The publisher lied: leave it aside. */
 void sl_lane_corrupt(struct sl_reader *reader, struct sl_lane *lane);

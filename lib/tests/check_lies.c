@@ -127,13 +127,18 @@ START_TEST(a_step_back)
 }
 END_TEST
 
-/* What it publishes without being there any more: nothing of it is mapped. */
+/*
+ * What it publishes without being there any more: nothing of it is mapped. For
+ * one who may lose messages it could have been an honest one's.
+ */
 START_TEST(segment_of_one_who_is_gone)
 {
 	struct sluice_slot *slot = sl_slot(&liar->lane, 0);
+	struct fake_subscriber *strict = fake_subscribe(fake, SLUICE_BLOCK, 0);
 	struct fake_publisher *successor;
 
 	ck_assert_int_eq(take(sub), -EAGAIN);
+	ck_assert_int_eq(take(strict), -EAGAIN);
 	fake_publisher_vanish(liar);
 	slot->segment = 1;
 	slot->length = 1;
@@ -141,9 +146,32 @@ START_TEST(segment_of_one_who_is_gone)
 	successor = fake_publish(fake);
 	ck_assert_uint_eq(successor->writer.index, 0);
 	ck_assert_int_eq(put(successor, 4), 0);
+	ck_assert_int_eq(take(strict), 4);
+	ck_assert_int_eq(take(strict), -EPROTO);
+	ck_assert_int_eq(take(strict), -EAGAIN);
 	ck_assert_int_eq(take(sub), 4);
-	ck_assert_int_eq(take(sub), -EPROTO);
 	ck_assert_int_eq(take(sub), -EAGAIN);
+	ck_assert_uint_eq(sub->reader.stats.lost, 1);
+}
+END_TEST
+
+/* Read to its end, while a message of it is held: that it writes on is nothing. */
+START_TEST(writes_where_it_was_read)
+{
+	struct sluice_cursor_lane *lane = sl_cursor_lane(&sub->cursor, 0);
+	uint64_t generation = liar->writer.generation;
+	struct sluice_message message;
+
+	ck_assert_int_eq(put(liar, 1), 0);
+	ck_assert_int_eq(sl_reader_receive(&sub->reader, &message, 1), 1);
+	ck_assert_uint_eq(lane->generation, generation);
+	fake_publisher_leave(liar, SLUICE_LEFT_CLOSED);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	ck_assert_uint_eq(lane->generation, SLUICE_LANE_ENDED(generation));
+	ck_assert_uint_ne(sub->detached[0], generation);
+	ck_assert_int_eq(sl_reader_release(&sub->reader, &message, 1), 0);
+	ck_assert_uint_eq(sub->detached[0], generation);
+	ck_assert_uint_eq(lane->generation, 0);
 }
 END_TEST
 
@@ -371,6 +399,7 @@ Suite *suite_lies(void)
 	tcase_add_test(lane, a_jump_far_ahead);
 	tcase_add_test(lane, a_step_back);
 	tcase_add_test(lane, segment_of_one_who_is_gone);
+	tcase_add_test(lane, writes_where_it_was_read);
 	tcase_add_test(lane, publishes_for_ever);
 	tcase_add_test(lane, full_when_it_left);
 	tcase_add_test(lane, lies_with_messages_held);

@@ -1316,7 +1316,8 @@ struct sluice_lane {
 /**
  * struct sluice_cursor_lane - how far one lane is read
  * @generation: the publisher's, 0 if this lane is not read; stored after @head
- *	when a lane is begun
+ *	when a lane is begun. SLUICE_LANE_ENDED of it: no more is read, though it
+ *	is not detached yet, for the descriptors of messages that are held
  * @head: every position before it is released, pinned or lost. JOIN leaves
  *	here what the publisher that then had this place had published
  */
@@ -1324,6 +1325,8 @@ struct sluice_cursor_lane {
 	__aligned_u64 generation;
 	__aligned_u64 head;
 };
+
+#define SLUICE_LANE_ENDED(generation)	(~(__u64)(generation))
 
 /**
  * struct sluice_cursor - the head of a cursor, written by the subscriber
