@@ -24,6 +24,10 @@
  * queue shall not fail: somebody in the cycle is let past those ahead of him,
  * who cannot go on anyway.
  *
+ * One request may close a ring with each of many. They are broken one by one,
+ * but not for ever, as the domain is locked meanwhile: in the end whoever was
+ * asked about fails himself, or all that matter for him jump their queues.
+ *
  * All of it is in the structures themselves: nothing is allocated to look.
  *
  * Locks: the domain's, see domain.c, in every function here.
@@ -45,6 +49,7 @@
 #define CYCLES_KEPT	16	/* of a lockspace */
 #define STEPS_KEPT	64	/* of a cycle */
 #define CHAIN_MAX	64	/* of those who wait for one each */
+#define TURNS_MAX	64	/* to break deadlocks one by one, in one call */
 
 /* Marks of one look are another's by no chance. */
 static atomic64_t graph_marks;
@@ -53,14 +58,26 @@ static atomic64_t graph_marks;
  * struct graph - one look
  * @mark: on all requests that are part of it
  * @held_only: as if nobody had to queue
- * @nodes: those requests
+ * @nodes: those requests, the ones that are asked about first
+ * @asked: so many are
  * @todo: those to be looked at (again)
  */
 struct graph {
 	u64 mark;
 	bool held_only;
 	struct list_head nodes;
+	u32 asked;
 	struct list_head todo;
+};
+
+/**
+ * struct question - who is asked about
+ * @request: it
+ * @resource: or, if that is NULL, all that wait for this one and have a choice
+ */
+struct question {
+	struct sluice_request *request;
+	struct sluice_resource *resource;
 };
 
 static bool node_live(struct sluice_holder *holder, u64 mark)
@@ -134,18 +151,61 @@ static void graph_set_live(struct graph *graph, struct sluice_request *request)
 	}
 }
 
-/* Return: whether @root waits for ever, and with it all that are not live. */
-static bool graph_stuck(struct graph *graph, struct sluice_request *root,
+static void graph_ask(struct graph *graph, struct sluice_request *request)
+{
+	if (request->mark == graph->mark)
+		return;
+	graph_add(graph, request);
+	graph->asked++;
+}
+
+static void graph_begin(struct graph *graph, const struct question *question,
 			bool held_only)
 {
-	struct sluice_request *request;
+	struct sluice_request *request = question->request;
+	struct sluice_want *want;
 
 	graph->held_only = held_only;
 	graph->mark = atomic64_inc_return(&graph_marks);
+	graph->asked = 0;
 	INIT_LIST_HEAD(&graph->nodes);
 	INIT_LIST_HEAD(&graph->todo);
-	graph_add(graph, root);
-	while (!root->live && !list_empty(&graph->todo)) {
+	if (request && sluice_request_waits(request))
+		graph_ask(graph, request);
+	if (request)
+		return;
+	list_for_each_entry(want, &question->resource->waiters, queued) {
+		if (sluice_request_any(&want->holder->request))
+			graph_ask(graph, &want->holder->request);
+		cond_resched();
+	}
+}
+
+/* Return: the first one asked about that waits for ever, or NULL. */
+static struct sluice_request *graph_first(const struct graph *graph)
+{
+	struct sluice_request *request;
+	u32 i = 0;
+
+	list_for_each_entry(request, &graph->nodes, node) {
+		if (i++ == graph->asked)
+			break;
+		if (!request->live)
+			return request;
+	}
+	return NULL;
+}
+
+/* The same, and with it all that are not live wait for ever. */
+static struct sluice_request *graph_stuck(struct graph *graph,
+					  const struct question *question,
+					  bool held_only)
+{
+	const struct sluice_request *only = question->request;
+	struct sluice_request *request;
+
+	graph_begin(graph, question, held_only);
+	while (!list_empty(&graph->todo) && !(only && only->live)) {
 		request = list_first_entry(&graph->todo, struct sluice_request,
 					   todo);
 		list_del_init(&request->todo);
@@ -153,7 +213,7 @@ static bool graph_stuck(struct graph *graph, struct sluice_request *root,
 			graph_set_live(graph, request);
 		cond_resched();
 	}
-	return !root->live;
+	return graph_first(graph);
 }
 
 /*
@@ -179,10 +239,11 @@ static bool chain_live(const struct sluice_request *request)
 
 bool sluice_deadlock_stuck(struct sluice_request *request)
 {
+	struct question question = { .request = request };
 	struct graph graph;
 
 	sluice_domain_assert(sluice_request_holder(request)->domain);
-	return !chain_live(request) && graph_stuck(&graph, request, false);
+	return !chain_live(request) && graph_stuck(&graph, &question, false);
 }
 
 /*
@@ -374,12 +435,12 @@ static struct sluice_request *cycle_member(struct graph *graph,
 	return request;
 }
 
-/* Return: who shall fail. */
+/* Return: who shall fail: @victim, if it is not NULL. */
 static struct sluice_request *graph_victim(struct graph *graph,
-					   struct sluice_request *root)
+					   struct sluice_request *root,
+					   struct sluice_request *victim)
 {
 	struct sluice_want *last = cycle_find(graph, root), *first;
-	struct sluice_request *victim;
 	struct sluice_lockspace *space;
 
 	/* Who lost a choice may wait for others, and they for each other. */
@@ -390,7 +451,8 @@ static struct sluice_request *graph_victim(struct graph *graph,
 	for (first = last; cycle_before(first); first = cycle_before(first))
 		;
 	space = first->space;
-	victim = victim_choose(space->config.victim, root, last);
+	if (!victim)
+		victim = victim_choose(space->config.victim, root, last);
 	cycle_record(space, last, victim);
 	return victim;
 }
@@ -436,33 +498,102 @@ static bool request_alone(struct sluice_request *request)
 	return true;
 }
 
-void sluice_deadlock_resolve(struct sluice_request *request)
+/* Somebody waits no more, or queues no more, so that @stuck may be so no more. */
+static void break_one(struct graph *graph, struct sluice_request *stuck)
 {
-	if (sluice_request_waits(request) && !request_alone(request) &&
-	    !chain_live(request))
-		sluice_deadlock_break(request);
-}
-
-void sluice_deadlock_break(struct sluice_request *request)
-{
-	struct sluice_want *want;
-	struct graph graph;
+	struct question question = { .request = stuck };
+	struct sluice_want *want = NULL;
 	LIST_HEAD(dirty);
 
-	sluice_domain_assert(sluice_request_holder(request)->domain);
-	/* Each turn somebody waits no more, or queues no more. */
-	while (sluice_request_waits(request) &&
-	       graph_stuck(&graph, request, false)) {
-		want = NULL;
-		if (!graph_stuck(&graph, request, true)) {
-			graph_stuck(&graph, request, false);
-			want = graph_queued(&graph, request);
-		}
-		if (want)
-			sluice_want_jump(want, &dirty);
-		else
-			sluice_request_fail(graph_victim(&graph, request),
-					    -EDEADLK, &dirty);
-		sluice_request_pass(&dirty);
+	if (!graph_stuck(graph, &question, true)) {
+		graph_stuck(graph, &question, false);
+		want = graph_queued(graph, stuck);
 	}
+	if (want)
+		sluice_want_jump(want, &dirty);
+	else
+		sluice_request_fail(graph_victim(graph, stuck, NULL), -EDEADLK,
+				    &dirty);
+	sluice_request_pass(&dirty);
+}
+
+/* Those asked about who are deadlocked fail. The first one's cycle is kept. */
+static void fail_all(struct graph *graph, const struct question *question)
+{
+	struct sluice_request *request = graph_stuck(graph, question, true);
+	u32 i = 0;
+	LIST_HEAD(dirty);
+
+	if (!request)
+		return;
+	graph_victim(graph, request, request);
+	list_for_each_entry(request, &graph->nodes, node) {
+		if (i++ == graph->asked)
+			break;
+		if (!request->live)
+			sluice_request_fail(request, -EDEADLK, &dirty);
+		cond_resched();
+	}
+	sluice_request_pass(&dirty);
+}
+
+/*
+ * If only queues are to blame, all jump them who make the others live, seen as if
+ * there were none: then that is how it is.
+ */
+static void jump_all(struct graph *graph, const struct question *question)
+{
+	struct sluice_request *request;
+	LIST_HEAD(dirty);
+	u32 i;
+
+	if (!graph_stuck(graph, question, false))
+		return;
+	graph_stuck(graph, question, true);
+	list_for_each_entry(request, &graph->nodes, node) {
+		for (i = 0; i < request->count && request->live; i++)
+			sluice_want_jump(&request->wants[i], &dirty);
+		cond_resched();
+	}
+	sluice_request_pass(&dirty);
+}
+
+static void break_asked(const struct question *question, u32 *turns)
+{
+	struct sluice_request *stuck;
+	struct graph graph;
+
+	/* Each turn somebody waits no more, or queues no more. */
+	while ((stuck = graph_stuck(&graph, question, false))) {
+		if ((*turns)++ < TURNS_MAX && !fatal_signal_pending(current)) {
+			break_one(&graph, stuck);
+			continue;
+		}
+		fail_all(&graph, question);
+		jump_all(&graph, question);
+		return;
+	}
+}
+
+void sluice_deadlock_resolve(struct sluice_request *request)
+{
+	struct question question = { .request = request };
+	u32 turns = 0;
+
+	sluice_domain_assert(sluice_request_holder(request)->domain);
+	if (sluice_request_waits(request) && !request_alone(request) &&
+	    !chain_live(request))
+		break_asked(&question, &turns);
+}
+
+void sluice_deadlock_lost(struct sluice_resource *resource, u32 *turns)
+{
+	struct question question = { .resource = resource };
+
+	sluice_domain_assert(resource->space->domain);
+	/*
+	 * Who is stuck need not be part of a deadlock: another resource that was
+	 * lost at the same time may have made that one.
+	 */
+	break_asked(&question, turns);
 }

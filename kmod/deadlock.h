@@ -75,8 +75,12 @@ struct sluice_cycle {
  */
 void sluice_deadlock_resolve(struct sluice_request *request);
 
-/* The same for one that may be stuck behind others' deadlock, which is new. */
-void sluice_deadlock_break(struct sluice_request *request);
+/**
+ * sluice_deadlock_lost - see that a choice less makes nobody wait for ever
+ * @resource: of which something was declared lost; the domain's lock
+ * @turns: that were taken in this call, 0 at first
+ */
+void sluice_deadlock_lost(struct sluice_resource *resource, u32 *turns);
 
 /* Would @request, which waits, wait for ever? The domain's lock. */
 bool sluice_deadlock_stuck(struct sluice_request *request);

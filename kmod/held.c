@@ -397,8 +397,8 @@ long sluice_held_recover(struct sluice_call *call)
 	struct sluice_domain *domain;
 	struct sluice_wants items sluice_unset;
 	LIST_HEAD(dirty);
+	u32 i, turns = 0;
 	int ret;
-	u32 i;
 
 	if ((arg->flags != SLUICE_RECOVER_CONSISTENT &&
 	     arg->flags != SLUICE_RECOVER_LOST) || arg->resv)
@@ -415,7 +415,7 @@ long sluice_held_recover(struct sluice_call *call)
 		recover_do(&items.wants[i], lost, &dirty);
 	sluice_request_pass(&dirty);
 	for (i = 0; i < items.count && !ret && lost; i++)
-		sluice_request_lost(want_resource(&items.wants[i]));
+		sluice_deadlock_lost(want_resource(&items.wants[i]), &turns);
 	sluice_domain_unlock(domain);
 	sluice_wants_free(&items);
 	return ret;

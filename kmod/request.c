@@ -611,33 +611,6 @@ void sluice_request_pass_dirty(struct list_head *dirty)
 	}
 }
 
-static struct sluice_request *
-waiter_stuck(struct sluice_resource *resource)
-{
-	struct sluice_want *want;
-
-	list_for_each_entry(want, &resource->waiters, queued) {
-		if (sluice_request_any(&want->holder->request) &&
-		    sluice_deadlock_stuck(&want->holder->request))
-			return &want->holder->request;
-		cond_resched();
-	}
-	return NULL;
-}
-
-void sluice_request_lost(struct sluice_resource *resource)
-{
-	struct sluice_request *request;
-
-	/*
-	 * Each turn somebody waits no more, or queues no more. Who is stuck need
-	 * not be part of a deadlock: another resource that was lost at the same
-	 * time may have made that one.
-	 */
-	while ((request = waiter_stuck(resource)))
-		sluice_deadlock_break(request);
-}
-
 /* It cannot be granted now; @index is where that was seen. */
 static int request_wait(struct sluice_request *request, u32 index)
 {

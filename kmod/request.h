@@ -236,9 +236,6 @@ sluice_want_blocker(struct sluice_want *want,
 /* Can it not be granted, as nobody shall have it but to repair it? */
 bool sluice_want_lost(const struct sluice_want *want);
 
-/* A choice less: see that nobody who waits for it waits for ever. */
-void sluice_request_lost(struct sluice_resource *resource);
-
 /* Of one ahead in the queue: does it have to be served before @want? */
 bool sluice_want_stands_ahead(const struct sluice_want *ahead,
 			      const struct sluice_want *want);

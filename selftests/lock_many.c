@@ -205,4 +205,63 @@ TEST_F(many, all_die_at_once)
 	EXPECT_EQ(n, lockspace_stat(space).died);
 }
 
+/*
+ * One request closes a ring with each of them, and would have all of them fail,
+ * one after the other: not for longer than 64 times.
+ */
+TEST_F(many, rings_closed_at_once)
+{
+	struct sluice_item y;
+	unsigned long i;
+	struct crew c;
+	__s64 start;
+
+	crew_make(&c, self->n, 1, SLUICE_VICTIM_YOUNGEST);
+	y = own(&c, 1, SLUICE_PR);
+	ASSERT_EQ(0, take(c.h[0], own(&c, 0, SLUICE_EX)));
+	for (i = 1; i < c.n; i++) {
+		ASSERT_EQ(0, take(c.h[i], y));
+		ASSERT_EQ(-EINPROGRESS, ask(c.h[i], own(&c, 0, SLUICE_PR)));
+	}
+	y.mode = SLUICE_EX;
+	start = now_ns();
+	EXPECT_EQ(-EDEADLK, lock_until(c.h[0], &y, 1, 0, in_ms(1000)));
+	figure((now_ns() - start) / 1000, "us to be told");
+	EXPECT_EQ(c.n - 1 - 64, waiting_of(&c));
+	EXPECT_EQ(65, lockspace_stat(c.space[0]).deadlocks);
+	EXPECT_EQ(0, unlock_all(c.h[0]));
+	EXPECT_EQ(0, waiting_of(&c));
+	crew_close(&c);
+}
+
+/* What was the way out of a ring for each of them is lost. */
+TEST_F(many, ways_out_lost_at_once)
+{
+	unsigned long i, failed = 0;
+	struct sluice_item item[2];
+	struct crew c;
+	__s64 start;
+
+	crew_make(&c, self->n, 1, 0);
+	ASSERT_EQ(0, take(c.h[0], own(&c, 0, SLUICE_EX)));
+	ASSERT_EQ(0, take(c.h[1], own(&c, 1, SLUICE_EX)));
+	for (i = 2; i < c.n; i++)
+		ASSERT_EQ(0, take(c.h[i], own(&c, 2, SLUICE_PR)));
+	item[0] = own(&c, 0, SLUICE_PR);
+	item[1] = own(&c, 1, SLUICE_PR);
+	for (i = 2; i < c.n; i++)
+		ASSERT_EQ(-EINPROGRESS, lock_items(c.h[i], item, 2,
+						   SLUICE_LOCK_ANY |
+						   SLUICE_LOCK_ASYNC));
+	ASSERT_EQ(-EINPROGRESS, ask(c.h[1], own(&c, 2, SLUICE_EX)));
+	start = now_ns();
+	EXPECT_EQ(0, recover(c.h[0], own(&c, 0, SLUICE_EX), SLUICE_RECOVER_LOST));
+	figure((now_ns() - start) / 1000, "us to tell all");
+	for (i = 2; i < c.n; i++)
+		failed += is_done(c.h[i]) && outcome(c.h[i]) == -EDEADLK;
+	EXPECT_EQ(c.n - 2, failed);
+	EXPECT_EQ(1, waiting_of(&c));
+	crew_close(&c);
+}
+
 TEST_HARNESS_MAIN

@@ -465,6 +465,7 @@ static void recover(struct sluice_resource *resource, u64 start, u64 last,
 {
 	struct sluice_grant *mark;
 	LIST_HEAD(dirty);
+	u32 turns = 0;
 
 	sluice_resource_unmark(resource, start, last, spares);
 	mark = lost ? sluice_spare_take(spares) : NULL;
@@ -476,7 +477,7 @@ static void recover(struct sluice_resource *resource, u64 start, u64 last,
 	}
 	sluice_resource_dirty(resource, &dirty);
 	sluice_request_pass(&dirty);
-	sluice_request_lost(resource);
+	sluice_deadlock_lost(resource, &turns);
 }
 
 /* Return: whether there is such a resource. */
