@@ -36,7 +36,7 @@ static void grant_init(struct sluice_grant *grant)
 {
 	RB_CLEAR_NODE(&grant->held);
 	INIT_LIST_HEAD(&grant->news);
-	INIT_LIST_HEAD(&grant->leased);
+	RB_CLEAR_NODE(&grant->leased);
 }
 
 static struct sluice_grant *grant_alloc(struct sluice_user *user)
@@ -217,13 +217,49 @@ static void held_remove(struct sluice_grant *grant)
 	WRITE_ONCE(holder->held_count, holder->held_count - 1);
 }
 
+static struct sluice_grant *leased_entry(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct sluice_grant, leased);
+}
+
+static bool leased_before(struct rb_node *a, const struct rb_node *b)
+{
+	return leased_entry(a)->expires <
+		rb_entry(b, struct sluice_grant, leased)->expires;
+}
+
+static void grant_unlease(struct sluice_grant *grant)
+{
+	if (RB_EMPTY_NODE(&grant->leased))
+		return;
+	rb_erase_cached(&grant->leased, &grant->holder->leased);
+	RB_CLEAR_NODE(&grant->leased);
+}
+
+void sluice_grant_lease(struct sluice_grant *grant, u64 expires)
+{
+	struct sluice_holder *holder = grant->holder;
+
+	sluice_domain_assert(holder->domain);
+	grant_unlease(grant);
+	grant->expires = expires;
+	if (!expires)
+		return;
+	rb_add_cached(&grant->leased, &holder->leased, leased_before);
+	sluice_holder_set_alarm(holder, expires);
+}
+
+struct sluice_grant *sluice_grant_leased(const struct sluice_holder *holder)
+{
+	sluice_domain_assert(holder->domain);
+	return leased_entry(rb_first_cached(&holder->leased));
+}
+
 static void grant_hold(struct sluice_grant *grant)
 {
 	held_insert(grant);
-	if (!grant->expires)
-		return;
-	list_add_tail(&grant->leased, &grant->holder->leased);
-	sluice_holder_set_alarm(grant->holder, grant->expires);
+	if (grant->expires)
+		sluice_grant_lease(grant, grant->expires);
 }
 
 struct sluice_grant *sluice_grant_own(const struct sluice_holder *holder,
@@ -340,8 +376,7 @@ void sluice_grant_withdraw(struct sluice_grant *grant)
 		block_revoke(grant->resource, grant->start, grant->last);
 	}
 	grant_unnotice(grant);
-	if (!list_empty(&grant->leased))
-		list_del_init(&grant->leased);
+	grant_unlease(grant);
 	grant->fresh = false;
 }
 

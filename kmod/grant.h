@@ -44,7 +44,7 @@ struct sluice_revoked {
  * @user: charged for it
  * @held: in the holder's tree, unless @fresh
  * @news: on the holder's list of notices, or the resource's of marks
- * @leased: on the holder's list of leases
+ * @leased: in the holder's tree of leases
  * @since: monotonic nanoseconds
  * @expires: monotonic nanoseconds, 0 for never
  * @token: of an exclusive one
@@ -69,7 +69,7 @@ struct sluice_grant {
 	struct sluice_user *user;
 	struct rb_node held;
 	struct list_head news;
-	struct list_head leased;
+	struct rb_node leased;
 	u64 since;
 	u64 expires;
 	u64 token;
@@ -126,6 +126,16 @@ void sluice_grant_publish(struct sluice_grant *grant);
 
 /* Take a grant from whoever has it; the caller frees it or makes it a mark. */
 void sluice_grant_withdraw(struct sluice_grant *grant);
+
+/**
+ * sluice_grant_lease - let a grant end at some time, or never
+ * @grant: in its holder's tree
+ * @expires: monotonic nanoseconds, 0 for never
+ */
+void sluice_grant_lease(struct sluice_grant *grant, u64 expires);
+
+/* Return: which of a holder's leases ends first, or NULL. */
+struct sluice_grant *sluice_grant_leased(const struct sluice_holder *holder);
 
 /* Return: the only grant of a resource, or NULL if there is none or more. */
 struct sluice_grant *sluice_grant_only(const struct sluice_resource *resource);

@@ -297,14 +297,9 @@ static void renew_do(struct sluice_want *want, u64 now,
 
 	for (grant = sluice_grant_own(holder, resource, want->start, want->last);
 	     grant; grant = sluice_grant_own_next(grant, want->last)) {
-		list_del_init(&grant->leased);
-		grant->expires = want->lease ? now + want->lease : 0;
-		if (!grant->expires)
-			continue;
-		if (!grant->revoked)
+		if (want->lease && !grant->revoked)
 			grant->revoked = tellings_take(tellings);
-		list_add_tail(&grant->leased, &holder->leased);
-		sluice_holder_set_alarm(holder, grant->expires);
+		sluice_grant_lease(grant, want->lease ? now + want->lease : 0);
 	}
 }
 

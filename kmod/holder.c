@@ -175,14 +175,13 @@ static void holder_alarm(struct work_struct *work)
 {
 	struct sluice_holder *holder =
 		container_of(to_delayed_work(work), struct sluice_holder, alarm);
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	struct sluice_request *request = &holder->request;
-	struct sluice_grant *grant, *next;
-	struct sluice_domain *domain;
+	u64 now = ktime_get_ns();
+	struct sluice_grant *grant;
 	LIST_HEAD(dirty);
-	u64 now;
+	u32 n = 0;
 
-	domain = sluice_domain_lock(holder->domain);
-	now = ktime_get_ns();
 	if (sluice_request_waits(request) &&
 	    request->flags & SLUICE_LOCK_ASYNC) {
 		if (request->deadline <= (s64)now)
@@ -190,13 +189,13 @@ static void holder_alarm(struct work_struct *work)
 		else if (request->deadline != SLUICE_NO_DEADLINE)
 			sluice_holder_set_alarm(holder, request->deadline);
 	}
-	list_for_each_entry_safe(grant, next, &holder->leased, leased) {
-		if (grant->expires > now)
-			sluice_holder_set_alarm(holder, grant->expires);
-		else
-			sluice_holder_revoke(holder, grant, 0, &dirty);
-		cond_resched();
-	}
+	while ((grant = sluice_grant_leased(holder)) && grant->expires <= now &&
+	       n++ < LEAVE_BATCH)
+		sluice_holder_revoke(holder, grant, 0, &dirty);
+	if (grant && grant->expires > now)
+		sluice_holder_set_alarm(holder, grant->expires);
+	else if (grant)
+		mod_delayed_work(alarms, &holder->alarm, 0);
 	sluice_request_pass(&dirty);
 	sluice_deadlock_resolve(request);
 	sluice_domain_unlock(domain);
@@ -240,7 +239,7 @@ struct sluice_holder *sluice_holder_new(void)
 	holder->held = RB_ROOT;
 	INIT_LIST_HEAD(&holder->notices);
 	INIT_LIST_HEAD(&holder->revoked);
-	INIT_LIST_HEAD(&holder->leased);
+	holder->leased = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&holder->parties);
 	INIT_DELAYED_WORK(&holder->alarm, holder_alarm);
 	sluice_defer_init(&holder->follow, user, holder_follow);

@@ -54,7 +54,7 @@ struct sluice_user;
  * @notices: grants that others wait for, to be told
  * @notice_numbers: the last one given
  * @revoked: grants that were taken back, to be told
- * @leased: grants with a lease
+ * @leased: grants with a lease, by their ends
  * @parties: lockspaces whose words it may write, see word.c
  * @party_numbers: the last one given
  * @alarm: when the next lease runs out, or the deadline of @request does
@@ -86,7 +86,7 @@ struct sluice_holder {
 	struct list_head notices;
 	u64 notice_numbers;
 	struct list_head revoked;
-	struct list_head leased;
+	struct rb_root_cached leased;
 	struct list_head parties;
 	u64 party_numbers;
 	struct delayed_work alarm;

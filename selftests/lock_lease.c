@@ -443,6 +443,65 @@ TEST_F(told, lease_of_a_stopped_process)
 }
 
 /*
+ * Many leases. They are of bytes that lie side by side, in two modes by turns, so
+ * that each is a grant of its own.
+ */
+#define ITEMS_MAX	64
+
+static void take_bytes(int h, int space, unsigned long n)
+{
+	struct sluice_item item[ITEMS_MAX];
+	unsigned long i;
+	int k;
+
+	for (i = 0; i < n; i += k) {
+		for (k = 0; k < ITEMS_MAX && i + k < n; k++)
+			item[k] = range(space, KEY, k % 2 ? SLUICE_CR : SLUICE_NL,
+					i + k, i + k);
+		must(lock_items(h, item, k, 0));
+	}
+}
+
+/* All at once: whoever has to do with the same lockspace gets in between. */
+TEST_F(told, leases_end_some_at_a_time)
+{
+	unsigned long n = scaled(20000, 2000), between = 0, left;
+
+	take_bytes(A, SPACE, n);
+	ASSERT_EQ(n, GRANTS);
+	ASSERT_EQ(0, renew(A, leased(R(NL, 0, n - 1), 1)));
+	while ((left = GRANTS))
+		between += left < n;
+	EXPECT_LT(0, between);
+}
+
+/* One after the other: each is found without looking at those that stay. */
+TEST_F(told, leases_end_one_by_one)
+{
+	unsigned long n = scaled(40000, 2000), i, rounds = 0;
+	__s64 start, now, worst = 0;
+
+	take_bytes(A, SPACE, n);
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, renew(A, leased(R(NL, i, i), 3000)));
+	start = now_ns();
+	while (GRANTS) {
+		now = now_ns();
+		ASSERT_EQ(0, take(B, I(NL)));
+		ASSERT_EQ(0, unlock_all(B));
+		if (GRANTS < n) {
+			worst = now_ns() - now > worst ? now_ns() - now : worst;
+			rounds++;
+		} else {
+			start = now_ns();
+		}
+	}
+	EXPECT_LT(0, rounds);
+	figure((now_ns() - start) / 1000 / rounds, "us for a lock beside it");
+	figure(worst / 1000, "us at worst");
+}
+
+/*
  * Whoever waits for a file system keeps nobody's lease: not even where more do
  * than there can be of anything that is one for all. What keeps them waiting is
  * a lease of fcntl(), which is given up at the end.

@@ -228,7 +228,7 @@ static void lay_grants(struct graph_fixture *f)
 		memset(grant, 0, sizeof(*grant));
 		RB_CLEAR_NODE(&grant->held);
 		INIT_LIST_HEAD(&grant->news);
-		INIT_LIST_HEAD(&grant->leased);
+		RB_CLEAR_NODE(&grant->leased);
 		grant->resource = f->resources[range->resource];
 		grant->holder = f->holders[range->holder];
 		grant->start = range->start;

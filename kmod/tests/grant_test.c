@@ -160,7 +160,7 @@ static const char *check_own(struct grant_fixture *f, u32 h, u32 r)
 			return "a grant has the wrong mode or lease";
 		if (grant->holder != f->holders[h] || grant->fresh)
 			return "a grant has the wrong holder";
-		if (list_empty(&grant->leased) != !grant->expires)
+		if (RB_EMPTY_NODE(&grant->leased) != !grant->expires)
 			return "a lease is not listed, or none is";
 		grant = sluice_grant_own_next(grant, SLUICE_END);
 	}
