@@ -26,7 +26,7 @@ struct sluice_subscriber;
  * @table: the member table, read by every endpoint
  * @lock: guards everything below but what says otherwise
  * @generation: given to the last endpoint that joined
- * @seq: changes of the table
+ * @seq: changes of the table; read without the lock
  * @publishers: by place, active or left. RCU to read; changed under @lock and
  *	@claims_lock
  * @subscribers: by place, active or evicted; likewise

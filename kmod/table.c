@@ -113,8 +113,9 @@ void sluice_table_changed(struct sluice_channel *channel)
 	sluice_registry_changed(&channel->object.entry);
 	WRITE_ONCE(table->publishers, channel->publisher_count);
 	WRITE_ONCE(table->subscribers, channel->subscriber_count);
+	WRITE_ONCE(channel->seq, channel->seq + 1);
 	/* E3: entries before seq; pairs with the acquire of who reads seq. */
-	smp_store_release(&table->seq, ++channel->seq);
+	smp_store_release(&table->seq, channel->seq);
 	smp_mb();	/* F6, pairs with a publisher's F5 */
 	wake_up_interruptible_all(&channel->readers);
 	for (i = 0; i < channel->config.publishers; i++) {

@@ -34,7 +34,8 @@ CONTEXT = 45    # lines after a complaint: a trace, or most of one
 # this module had a part is a complaint: it made one of the two accesses, if only
 # by a function that works on what its caller has; or both were made in calls of
 # its own, which it might have to keep apart. That it need not where these were
-# in the middle of something that guards its data itself, whoever calls it.
+# in the middle of something that guards its data itself, whoever calls it; nor
+# where a hash table is being grown, by a work that all of its functions bear.
 RACE, RULER, OURS = "BUG: KCSAN:", "=" * 40, "[sluice]"
 ACCESS = re.compile(r"\bto 0x[0-9a-f]+ of \d+ bytes by (task|interrupt)\b")
 FRAME = re.compile(r"^(?:\[[^]]*\])?\s+([\w.]+)\+0x[0-9a-f]+/0x[0-9a-f]+(.*)")
@@ -79,8 +80,16 @@ def called_by_us(frames):
     return False
 
 
+def in_growing_table(sides):
+    functions = [side[0][0] for side in sides]
+    return "rht_deferred_worker" in functions and \
+        all(re.fullmatch(r"(rht|rhashtable)_\w+", f) for f in functions)
+
+
 def is_ours(report):
     sides = accesses(report)
+    if in_growing_table(sides):
+        return False
     return not sides or any(map(made_by_us, sides)) or \
         all(map(called_by_us, sides))
 

@@ -40,6 +40,11 @@ CASES = [
      (("lru_activate+0x55a/0x710",) + EXIT,
       ("shmem_get_folio_gfp+0x14a/0x9c0",
        "shmem_read_mapping_page_gfp+0x5f/0xd0") + IOCTL)),
+    ("a hash table of the module's", True,
+     (("rhashtable_insert_slow+0xd5/0x8f0",) + IOCTL, EXIT)),
+    ("a hash table of the module's that grows", False,
+     (("rht_deferred_worker+0x1ee/0x820", "process_one_work+0x38f/0x810"),
+      ("rhashtable_insert_slow+0xd5/0x8f0",) + IOCTL)),
     ("two of the scheduler's, called by the module", False,
      (("ttwu_queue+0x1/0x2",) + WAKE, WAKE)),
 ]
