@@ -697,6 +697,118 @@ TEST(left_takes_a_place)
 	EXPECT_LE(0, fd);
 }
 
+/* ...and no longer: nothing wakes whoever has read it to say so. */
+TEST(left_and_read_takes_none)
+{
+	struct sluice_config cfg = { .publishers = 1 };
+	int ch = make_channel(NULL, &cfg), i, fd;
+	struct sub s;
+	struct msg m;
+
+	ASSERT_LE(0, ch);
+	sub_join_full(&s, ch, SLUICE_JOIN_STAY, 0);
+	for (i = 0; i < 3; i++) {
+		publish_and_leave(ch, "here");
+		EXPECT_EQ(-EUSERS, join_role(ch, SLUICE_PUBLISHER));
+		ASSERT_EQ(1, sub_try(&s, &m));
+		if (i != 1)
+			sub_release(&s, &m);
+		fd = join_role(ch, SLUICE_PUBLISHER);
+		EXPECT_LE(0, fd) TH_LOG("%d", i);
+		EXPECT_EQ(0, memcmp(m.data, "here", 4));
+		close(fd);
+	}
+	sub_close(&s);
+	close(ch);
+}
+
+/* Whoever may lose messages does not keep others from publishing. */
+TEST(unread_by_those_who_lose)
+{
+	static const __u32 policies[] = { SLUICE_DROP_OLDEST, SLUICE_EVICT };
+	struct sluice_config cfg = { .publishers = 2 };
+	int ch = make_channel(NULL, &cfg), i;
+	struct sub s, strict;
+	struct msg m;
+
+	ASSERT_LE(0, ch);
+	for (i = 0; i < 2; i++) {
+		sub_join_full(&s, ch, SLUICE_JOIN_STAY, policies[i]);
+		publish_and_leave(ch, "oldest");
+		publish_and_leave(ch, "older");
+		publish_and_leave(ch, "newer");
+		publish_and_leave(ch, "newest");
+		EXPECT_EQ(2, stat_of(ch).left);
+		ASSERT_EQ(1, sub_try(&s, &m));
+		EXPECT_EQ(0, memcmp(m.data, "newe", 4));
+		sub_release(&s, &m);
+		sub_join_full(&strict, ch, SLUICE_JOIN_STAY, SLUICE_BLOCK);
+		close(must(join_role(ch, SLUICE_PUBLISHER)));
+		publish_and_leave(ch, "1");
+		publish_and_leave(ch, "2");
+		EXPECT_EQ(-EUSERS, join_role(ch, SLUICE_PUBLISHER))
+			TH_LOG("one is promised them");
+		sub_close(&strict);
+		sub_close(&s);
+	}
+	close(ch);
+}
+
+/* A queue's is acknowledged by a store; that is seen when it is needed. */
+TEST(left_and_acknowledged_takes_none)
+{
+	struct sluice_config cfg = { .pattern = SLUICE_QUEUE, .publishers = 1 };
+	int ch = make_channel(NULL, &cfg), i, fd;
+	struct sub s;
+	struct pub p;
+	struct msg m;
+
+	ASSERT_LE(0, ch);
+	sub_join_full(&s, ch, SLUICE_JOIN_STAY, 0);
+	for (i = 0; i < 2; i++) {
+		pub_join(&p, ch);
+		check(pub_try(&p, "x", 1, 0));
+		ASSERT_EQ(1, sub_try(&s, &m));
+		if (i)
+			sub_release(&s, &m);
+		pub_close(&p);
+		EXPECT_EQ(!i, stat_of(ch).left);
+		if (!i)
+			sub_release(&s, &m);
+		EXPECT_EQ(0, stat_of(ch).left) TH_LOG("acknowledged %d", i);
+		fd = join_role(ch, SLUICE_PUBLISHER);
+		EXPECT_LE(0, fd);
+		close(fd);
+	}
+	sub_close(&s);
+	close(ch);
+}
+
+/* Read to its end, as its reader says: what is written there later is nothing. */
+TEST_F(endpoint, writes_where_it_was_read)
+{
+	struct sluice_slot *slot;
+	struct pub p;
+	struct msg m;
+	int leaver;
+
+	pub_join(&p, self->ch);
+	leaver = must(join_role(self->ch, SLUICE_PUBLISHER));
+	slot = pub_slot(&p, 1);
+	check(pub_try(&p, "x", 1, 0));
+	ASSERT_EQ(1, sub_try(&self->s, &m));
+	close(p.fd);
+	store_release(&slot->seq, SLUICE_SEQ(1));
+	sub_look(&self->s);
+	EXPECT_EQ(POLLIN, events_of(self->s.fd, POLLIN) & POLLIN);
+	store_release(&self->s.lanes[p.j.index].generation,
+		      SLUICE_LANE_ENDED(p.j.generation));
+	EXPECT_EQ(0, events_of(self->s.fd, POLLIN) & POLLIN);
+	store_release(&self->s.lanes[p.j.index].generation, p.j.generation);
+	sub_release(&self->s, &m);
+	close(leaver);
+}
+
 /*
  * The module: it stays while anything of it is there.
  */

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 static struct sluice_config config(__u32 policy)
 {
@@ -243,6 +244,131 @@ TEST_F(queue, redelivered_after_publisher_left)
 }
 
 /* Without a descriptor, but with its ring still mapped, one publishes no more. */
+/* Nobody is left, but what another has claimed may come back. */
+TEST_F(queue, waits_for_what_others_have)
+{
+	struct sub c;
+	struct msg m, back;
+
+	sub_join(&c, self->ch);
+	ASSERT_TRUE(put(&self->p, 7));
+	ASSERT_TRUE(put(&self->p, 8));
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	ASSERT_EQ(1, sub_try(&self->b, &back));
+	pub_close(&self->p);
+	sub_look(&c);
+	EXPECT_EQ(-ETIMEDOUT, wait_until(c.fd, in_ms(50), 0));
+	EXPECT_EQ(0, events_of(c.fd, POLLIN));
+	sub_release(&self->b, &back);
+	sub_close(&self->a);
+	EXPECT_EQ(0, wait_until(c.fd, in_ms(9000), 0));
+	sub_look(&c);
+	ASSERT_EQ(1, sub_try(&c, &m));
+	EXPECT_EQ(7, number(&m));
+	/* Nobody but itself has any. */
+	EXPECT_EQ(-EPIPE, wait_until(c.fd, in_ms(9000), 0));
+	EXPECT_TRUE(events_of(c.fd, POLLIN) & POLLHUP);
+	sub_release(&c, &m);
+	sub_look(&c);
+	EXPECT_EQ(-EPIPE, wait_until(c.fd, in_ms(9000), 0));
+	EXPECT_EQ(0, stat_of(self->ch).left);
+	sub_close(&c);
+}
+
+/* Until the end, as WAIT tells it. */
+static void *wait_for_the_end(void *arg)
+{
+	struct sub *s = arg;
+	long ret;
+
+	do {
+		ret = wait_until(s->fd, in_ms(9000), 0);
+		sub_look(s);
+	} while (!ret);
+	return (void *)ret;
+}
+
+/* The last acknowledgement of another wakes who can only wait for that. */
+TEST_F(queue, last_acknowledgement_wakes)
+{
+	pthread_t thread;
+	struct msg m;
+	struct sub c;
+	void *ret;
+
+	sub_join(&c, self->ch);
+	ASSERT_TRUE(put(&self->p, 7));
+	ASSERT_EQ(1, sub_try(&self->a, &m));
+	pub_close(&self->p);
+	sub_look(&c);
+	check(!pthread_create(&thread, NULL, wait_for_the_end, &c));
+	sleep_us(50000);
+	sub_release(&self->a, &m);
+	check(!pthread_join(thread, &ret));
+	EXPECT_EQ(-EPIPE, (long)ret);
+	sub_close(&c);
+}
+
+/* Those who are woken and claim nothing keep nobody's message. */
+#define LAZY	16
+
+static int threads_of(pid_t pid)
+{
+	char path[40];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	must(stat(path, &st));
+	return st.st_nlink - 2;
+}
+
+static void *wait_and_claim_nothing(void *arg)
+{
+	int fd = *(int *)arg;
+
+	while (!wait_until(fd, in_ms(9000), 0))
+		sleep_us(9000000);
+	return NULL;
+}
+
+static void *wait_and_claim(void *arg)
+{
+	struct sub *s = arg;
+	struct msg m;
+	long ret = wait_until(s->fd, in_ms(9000), 0);
+
+	return (void *)(ret ?: sub_try(s, &m));
+}
+
+TEST_F(queue, woken_and_claims_nothing)
+{
+	pthread_t lazy[LAZY], honest;
+	void *ret;
+	pid_t pid;
+	int i;
+
+	sub_look(&self->a);
+	sub_look(&self->b);
+	pid = child();
+	if (!pid) {
+		for (i = 0; i < LAZY; i++)
+			check(!pthread_create(&lazy[i], NULL,
+					      wait_and_claim_nothing, &self->a.fd));
+		pause();
+	}
+	EXPECT_TRUE(until(threads_of(pid) == LAZY + 1));
+	sleep_us(200000);
+	check(!pthread_create(&honest, NULL, wait_and_claim, &self->b));
+	sleep_us(200000);
+	for (i = 0; i < LAZY; i++)
+		ASSERT_TRUE(put(&self->p, i));
+	EXPECT_FALSE(put(&self->p, i));
+	must(call(self->p.fd, SLUICE_IOC_ARM, NULL));
+	check(!pthread_join(honest, &ret));
+	EXPECT_EQ(1, (long)ret);
+	kill_and_reap(pid);
+}
+
 TEST_F(queue, mapping_publishes_nothing)
 {
 	unsigned int received = 0;

@@ -432,11 +432,16 @@ TEST_F(refused, after_it_left)
 	struct sluice_segment grow = { .size = 4096 };
 	__s32 fds[1] = { 0 };
 	struct sluice_fds f = { .fds = (uintptr_t)fds, .count = 1 };
-	struct sub s;
+	struct sub s, bystander;
+	struct sluice_evict e;
 	struct pub p;
 
 	pub_join(&p, self->channel);
 	sub_join(&s, self->channel);
+	sub_join_full(&bystander, self->channel, 0, SLUICE_EVICT);
+	e = (struct sluice_evict) {
+		.index = bystander.j.index, .generation = bystander.j.generation,
+	};
 	must(munmap(p.ring, p.j.lane.size));
 	must(munmap(s.cursor, s.j.cursor.size));
 	REFUSED(ESHUTDOWN, s.fd, SLUICE_IOC_ATTACH, struct sluice_attach, a);
@@ -446,8 +451,11 @@ TEST_F(refused, after_it_left)
 	EXPECT_EQ(-ESHUTDOWN, call(p.fd, SLUICE_IOC_ARM, NULL));
 	REFUSED(ESHUTDOWN, p.fd, SLUICE_IOC_GROW, struct sluice_segment, grow);
 	REFUSED(ESHUTDOWN, p.fd, SLUICE_IOC_FDS_ATTACH, struct sluice_fds, f);
+	REFUSED(ESHUTDOWN, p.fd, SLUICE_IOC_EVICT, struct sluice_evict, e);
+	EXPECT_EQ(-ESHUTDOWN, wake(p.fd, 0, 1));
 	EXPECT_EQ(1, stat_of(p.fd).publishers);
-	EXPECT_EQ(1, stat_of(s.fd).subscribers);
+	EXPECT_EQ(2, stat_of(s.fd).subscribers);
+	sub_close(&bystander);
 	EXPECT_EQ(0, stat_of(s.fd).fds);
 	close(p.fd);
 	close(s.fd);

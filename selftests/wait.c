@@ -233,6 +233,31 @@ TEST_F(wait, signal_interrupts)
 	}
 }
 
+/* There always is something to look at; that does not keep signals from being told. */
+TEST_F(wait, signal_interrupts_who_is_kept_busy)
+{
+	__u64 room = room_of(&self->p);
+	struct step ready = step_make();
+	int status, ret;
+	pid_t pid;
+
+	must(wake(self->s.fd, self->p.j.index, 0));
+	pid = child();
+	if (!pid) {
+		handle(SIGUSR1, 0);
+		step_say(&ready);
+		do
+			ret = wait_until(self->p.fd, in_ms(9000), room);
+		while (!ret);
+		_exit(-ret);
+	}
+	step_hear(&ready);
+	EXPECT_TRUE(until(!kill(pid, SIGUSR1) &&
+			  waitpid(pid, &status, WNOHANG) == pid));
+	EXPECT_EQ(EINTR, WEXITSTATUS(status));
+	kill(pid, SIGKILL);
+}
+
 TEST_F(wait, signal_restarts)
 {
 	pid_t pid = waiter(self->ch, SA_RESTART, in_ms(20000), false);
@@ -421,6 +446,29 @@ TEST_F(wait, poll_for_room_wakes)
 	}
 	EXPECT_EQ(POLLOUT, events_within(self->p.fd, POLLOUT, 20000));
 	EXPECT_EQ(0, reap(pid));
+}
+
+/*
+ * Whoever reads without ever asking in vain, as poll() says when there is more,
+ * may free all there is: that wakes its publisher, too.
+ */
+TEST_F(wait, poll_says_that_there_is_room)
+{
+	struct msg m[4];
+	__u64 room;
+	int i;
+
+	if (variant->pattern == SLUICE_QUEUE)
+		SKIP(return, "what is claimed is not free");
+	fill_up(&self->p);
+	must(call(self->p.fd, SLUICE_IOC_ARM, NULL));
+	room = room_of(&self->p);
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(POLLIN, events_of(self->s.fd, POLLIN));
+		ASSERT_EQ(1, sub_try(&self->s, &m[i]));
+	}
+	EXPECT_EQ(0, events_of(self->s.fd, POLLIN));
+	EXPECT_EQ(0, wait_until(self->p.fd, in_ms(100), room));
 }
 
 TEST_F(wait, epoll_level)
