@@ -8,12 +8,15 @@
  * has changed and is like it becomes one with it: sluice_grant_set() and
  * sluice_grant_settle() see to that. Only a fresh grant lies over what its
  * holder had, and is in no holder's tree: until the caller knows of it, it has
- * both, and either can be dropped without asking anybody.
+ * both, and either can be dropped without asking anybody. In that tree each knows
+ * the modes of those below, for one may have very many, and others ask again and
+ * again whether any is in the way.
  *
  * Locks: the domain's, see domain.c.
  */
 #include <linux/err.h>
 #include <linux/interval_tree_generic.h>
+#include <linux/rbtree_augmented.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -184,6 +187,25 @@ static struct sluice_grant *held_entry(struct rb_node *node)
 	return rb_entry_safe(node, struct sluice_grant, held);
 }
 
+static u8 held_modes_of(struct rb_node *node)
+{
+	return node ? held_entry(node)->held_modes : 0;
+}
+
+static bool held_compute(struct sluice_grant *grant, bool exit)
+{
+	u8 modes = BIT(grant->mode) | held_modes_of(grant->held.rb_left) |
+		held_modes_of(grant->held.rb_right);
+
+	if (exit && grant->held_modes == modes)
+		return true;
+	grant->held_modes = modes;
+	return false;
+}
+
+RB_DECLARE_CALLBACKS(static, held_callbacks, struct sluice_grant, held,
+		     held_modes, held_compute)
+
 static bool held_before(const struct sluice_grant *grant,
 			const struct sluice_resource *resource, u64 start)
 {
@@ -199,12 +221,14 @@ static void held_insert(struct sluice_grant *grant)
 
 	while (*link) {
 		parent = *link;
+		held_entry(parent)->held_modes |= BIT(grant->mode);
 		link = held_before(held_entry(parent), grant->resource,
 				   grant->start) ?
 			&parent->rb_right : &parent->rb_left;
 	}
+	grant->held_modes = BIT(grant->mode);
 	rb_link_node(&grant->held, parent, link);
-	rb_insert_color(&grant->held, &holder->held);
+	rb_insert_augmented(&grant->held, &holder->held, &held_callbacks);
 	WRITE_ONCE(holder->held_count, holder->held_count + 1);
 }
 
@@ -212,7 +236,7 @@ static void held_remove(struct sluice_grant *grant)
 {
 	struct sluice_holder *holder = grant->holder;
 
-	rb_erase(&grant->held, &holder->held);
+	rb_erase_augmented(&grant->held, &holder->held, &held_callbacks);
 	RB_CLEAR_NODE(&grant->held);
 	WRITE_ONCE(holder->held_count, holder->held_count - 1);
 }
@@ -296,17 +320,65 @@ struct sluice_grant *sluice_grant_own_next(struct sluice_grant *grant, u64 last)
 		next->start <= last ? next : NULL;
 }
 
+static bool held_behind(const struct sluice_grant *grant,
+			const struct sluice_resource *resource, u64 last)
+{
+	if (grant->resource != resource)
+		return grant->resource > resource;
+	return grant->start > last;
+}
+
+/* Of what begins in [start, last]: all of it is below the topmost of them. */
+static u8 held_modes_within(const struct sluice_holder *holder,
+			    const struct sluice_resource *resource, u64 start,
+			    u64 last)
+{
+	struct rb_node *top = holder->held.rb_node, *node;
+	u8 modes;
+
+	for (; top; top = held_behind(held_entry(top), resource, last) ?
+	     top->rb_left : top->rb_right)
+		if (!held_before(held_entry(top), resource, start) &&
+		    !held_behind(held_entry(top), resource, last))
+			break;
+	if (!top)
+		return 0;
+	modes = BIT(held_entry(top)->mode);
+	for (node = top->rb_left; node;) {
+		if (held_before(held_entry(node), resource, start)) {
+			node = node->rb_right;
+			continue;
+		}
+		modes |= BIT(held_entry(node)->mode) |
+			held_modes_of(node->rb_right);
+		node = node->rb_left;
+	}
+	for (node = top->rb_right; node;) {
+		if (held_behind(held_entry(node), resource, last)) {
+			node = node->rb_left;
+			continue;
+		}
+		modes |= BIT(held_entry(node)->mode) |
+			held_modes_of(node->rb_left);
+		node = node->rb_right;
+	}
+	return modes;
+}
+
 bool sluice_grant_blocks(const struct sluice_holder *holder,
 			 const struct sluice_resource *resource, u8 mode,
 			 u64 start, u64 last)
 {
+	u8 modes = sluice_mode_conflicts[mode];
 	struct sluice_grant *grant;
 
-	for (grant = sluice_grant_own(holder, resource, start, last); grant;
-	     grant = sluice_grant_own_next(grant, last))
-		if (sluice_mode_conflict(grant->mode, mode))
-			return true;
-	return false;
+	if (!(resource->held_modes & modes))
+		return false;
+	/* The first one may begin before. */
+	grant = sluice_grant_own(holder, resource, start, last);
+	return grant && (BIT(grant->mode) & modes ||
+			 held_modes_within(holder, resource, start, last) &
+			 modes);
 }
 
 bool sluice_grant_covers(const struct sluice_holder *holder,
@@ -457,6 +529,8 @@ static void grant_change(struct sluice_grant *grant, u8 mode)
 {
 	grant_remove(grant);
 	grant->mode = mode;
+	if (!RB_EMPTY_NODE(&grant->held))
+		held_callbacks_propagate(&grant->held, NULL);
 	grant_tell_anew(grant);
 	grant_insert(grant);
 }

@@ -43,6 +43,7 @@ struct sluice_revoked {
  * @holder: has it; NULL if it is a mark that the holder died with it
  * @user: charged for it
  * @held: in the holder's tree, unless @fresh
+ * @held_modes: of those below it there, and its own
  * @news: on the holder's list of notices, or the resource's of marks
  * @leased: in the holder's tree of leases
  * @since: monotonic nanoseconds
@@ -77,6 +78,7 @@ struct sluice_grant {
 	u64 serial;
 	struct sluice_revoked *revoked;
 	u8 mode;
+	u8 held_modes;
 	u8 wanted;
 	u8 backed;
 	bool fresh;

@@ -136,6 +136,23 @@ static bool cell_alike(const struct cell *a, const struct cell *b)
 	return a->mode == b->mode && (!a->mode || a->expires == b->expires);
 }
 
+/* What is said at once to be in the way of others, or not. */
+static const char *check_blocks(struct grant_fixture *f, u32 h, u32 r)
+{
+	const struct cell *map = f->map[h][r];
+	u32 at = scene_pick(&f->rnd, CELLS), i;
+	u32 end = at + scene_pick(&f->rnd, CELLS - at);
+	u8 mode = scene_mode(&f->rnd);
+	bool blocks = false;
+
+	for (i = at; i <= end; i++)
+		blocks |= map[i].mode &&
+			sluice_mode_conflict(map[i].mode, mode);
+	return sluice_grant_blocks(f->holders[h], f->resources[r], mode,
+				   cell_start(at), cell_last(end)) == blocks ?
+		NULL : "what blocks others is not what is had";
+}
+
 /* A holder's own: each grant as long as can be, and one where one is due. */
 static const char *check_own(struct grant_fixture *f, u32 h, u32 r)
 {
@@ -164,7 +181,7 @@ static const char *check_own(struct grant_fixture *f, u32 h, u32 r)
 			return "a lease is not listed, or none is";
 		grant = sluice_grant_own_next(grant, SLUICE_END);
 	}
-	return grant ? "a grant too many" : NULL;
+	return grant ? "a grant too many" : check_blocks(f, h, r);
 }
 
 static u32 map_count(const struct cell *map)
