@@ -119,6 +119,8 @@ void sluice_holder_revoke(struct sluice_holder *holder,
 		revoked->mode = grant->mode;
 		revoked->key = grant->resource->key;
 		list_add_tail(&revoked->news, &holder->revoked);
+		WRITE_ONCE(holder->revoked_lost,
+			   holder->revoked_lost + !!error);
 		/* In place of the grant, until it is read. */
 		sluice_charge_over(holder->user, SLUICE_RES_LOCKS, 1);
 	}
@@ -130,6 +132,8 @@ void sluice_revoked_free(struct sluice_holder *holder,
 			 struct sluice_revoked *revoked)
 {
 	list_del(&revoked->news);
+	WRITE_ONCE(holder->revoked_lost,
+		   holder->revoked_lost - !!revoked->error);
 	kfree(revoked);
 	sluice_uncharge(holder->user, SLUICE_RES_LOCKS, 1);
 }
@@ -142,10 +146,11 @@ bool sluice_holder_lost(struct sluice_holder *holder,
 	struct sluice_domain *domain;
 	bool lost = false;
 
-	if (list_empty_careful(&holder->revoked))
+	if (!READ_ONCE(holder->revoked_lost))
 		return false;
 	domain = sluice_domain_lock(holder->domain);
 	list_for_each_entry(revoked, &holder->revoked, news) {
+		cond_resched();
 		if (!revoked->error)
 			continue;
 		lost = !space || (revoked->space == space->object.id &&

@@ -54,6 +54,7 @@ struct sluice_user;
  * @notices: grants that others wait for, to be told
  * @notice_numbers: the last one given
  * @revoked: grants that were taken back, to be told
+ * @revoked_lost: of them, with an error; read without the lock
  * @leased: grants with a lease, by their ends
  * @parties: lockspaces whose words it may write, see word.c
  * @party_numbers: the last one given
@@ -86,6 +87,7 @@ struct sluice_holder {
 	struct list_head notices;
 	u64 notice_numbers;
 	struct list_head revoked;
+	u32 revoked_lost;
 	struct rb_root_cached leased;
 	struct list_head parties;
 	u64 party_numbers;

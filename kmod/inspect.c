@@ -150,6 +150,7 @@ static void list_space(struct listing *listing, struct sluice_lockspace *space,
 {
 	struct sluice_domain *domain = sluice_domain_lock(space->domain);
 	struct sluice_resource *resource;
+	u32 seen = 0;
 
 	while ((resource = sluice_resource_from(space, locks->after))) {
 		listing->skip = resource->number == locks->after ? locks->skip :
@@ -164,6 +165,11 @@ static void list_space(struct listing *listing, struct sluice_lockspace *space,
 		}
 		locks->after = resource->number + 1;
 		locks->skip = 0;
+		/* There may be very many with nothing to tell of. */
+		if (++seen % ENTRIES_MAX == 0) {
+			sluice_domain_unlock(domain);
+			domain = sluice_domain_lock(space->domain);
+		}
 		cond_resched();
 	}
 	sluice_domain_unlock(domain);
