@@ -40,6 +40,7 @@
 #include "word.h"
 
 #define PASSED_MAX	64
+#define NOTICED_MAX	256	/* of what stands in the way of a want, in one look */
 
 struct sluice_holder *sluice_request_holder(struct sluice_request *request)
 {
@@ -398,11 +399,16 @@ void sluice_want_jump(struct sluice_want *want, struct list_head *dirty)
 	sluice_resource_dirty(want->resource, dirty);
 }
 
-/* Tell those who have what is wanted, each once, that somebody waits for it. */
+/*
+ * Tell those who have what is wanted, each once, that somebody waits for it. Of
+ * very many the first ones, and the next ones when some of these have gone: it
+ * cannot be had before.
+ */
 static void want_notice(struct sluice_want *want)
 {
 	struct sluice_grant *grant = want->standing;
 	struct sluice_holder *holder;
+	u32 n = 0;
 
 	if (!grant || want->noticed == want->resource->published)
 		return;
@@ -410,6 +416,10 @@ static void want_notice(struct sluice_want *want)
 	for (; grant; grant = sluice_grant_conflict(want->resource, want->holder,
 						    want->mode, want->start,
 						    want->last, grant)) {
+		if (n++ == NOTICED_MAX) {
+			want->noticed = 0;
+			break;
+		}
 		holder = grant->holder;
 		if (sluice_mode_covers(grant->wanted, want->mode))
 			continue;
@@ -421,7 +431,6 @@ static void want_notice(struct sluice_want *want)
 		if (list_empty(&grant->news))
 			list_add_tail(&grant->news, &holder->notices);
 		sluice_holder_tell(holder, SLUICE_NEWS_NOTICE);
-		cond_resched();
 	}
 }
 
@@ -663,6 +672,22 @@ static int request_take(struct sluice_request *request,
 	return 0;
 }
 
+/*
+ * What was wanted and let go of with the domain locked all the time, or given to
+ * who began with nothing: nobody was kept from anything by it, so nobody goes on.
+ */
+static void resources_settle(struct list_head *dirty)
+{
+	struct sluice_resource *resource;
+
+	while (!list_empty(dirty)) {
+		resource = list_first_entry(dirty, struct sluice_resource,
+					    dirty);
+		list_del_init(&resource->dirty);
+		sluice_resource_settle(resource);
+	}
+}
+
 int sluice_request_start(struct sluice_request *request)
 {
 	LIST_HEAD(dirty);
@@ -682,7 +707,7 @@ int sluice_request_start(struct sluice_request *request)
 		ret = request_wait(request, index);
 	if (ret && ret != -EINPROGRESS)
 		request_leave(request, &dirty);
-	sluice_request_pass(&dirty);
+	resources_settle(&dirty);
 	return ret;
 }
 

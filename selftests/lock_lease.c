@@ -207,6 +207,28 @@ TEST_F(told, again_once_split)
 	EXPECT_TRUE(told_once_of(A, SLUICE_EX, 50, 99));
 }
 
+/* Of very many in the way some are told of, and the next when these have gone. */
+TEST_F(told, of_very_many)
+{
+	struct sluice_lock_event ev;
+	int n = 300, told = 0, i;
+
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(0, take(A, R(EX, 2 * i, 2 * i)));
+	ASSERT_EQ(-EINPROGRESS, ask(B, I(EX)));
+	for (; !event_now(A, &ev); told++)
+		EXPECT_EQ(2 * told, ev.start);
+	EXPECT_EQ(256, told);
+	for (i = 0; i < n; i++) {
+		EXPECT_LT(i, told);
+		ASSERT_EQ(0, unlock(A, R(UNLOCKED, 2 * i, 2 * i)));
+		for (; !event_now(A, &ev); told++)
+			EXPECT_EQ(2 * told, ev.start);
+	}
+	EXPECT_EQ(n, told) TH_LOG("each once");
+	EXPECT_EQ(0, outcome(B));
+}
+
 /* It was in the way before its holder, who slept, knew of it. */
 TEST_F(told, once_it_is_known)
 {

@@ -133,9 +133,10 @@ TEST_F(many, one_queue)
 TEST_F(many, ranges_of_one)
 {
 	unsigned long i, n = scaled(2000, 300), looks = scaled(20, 3);
+	int one_more = must(make_holder(NULL));
+	__s64 start, of_unlock, of_try;
 	struct sluice_item all;
 	struct crew c;
-	__s64 start;
 
 	crew_make(&c, n, 1, 0);
 	all = own(&c, 0, SLUICE_EX);
@@ -154,11 +155,74 @@ TEST_F(many, ranges_of_one)
 		part.start = part.end = SLUICE_END - i;
 		ASSERT_EQ(0, unlock(c.h[0], part));
 	}
-	figure((now_ns() - start) / 1000 / looks, "us to look at all");
+	of_unlock = (now_ns() - start) / looks;
+	figure(of_unlock / 1000, "us to look at all");
+	/* Who tries in vain gives nobody reason to look. */
+	all.end = 1;
+	start = now_ns();
+	for (i = 0; i < looks; i++)
+		ASSERT_EQ(-EAGAIN, try(one_more, all));
+	of_try = (now_ns() - start) / looks;
+	figure(of_try / 1000, "us to try");
+	EXPECT_GT(of_unlock, 4 * of_try);
 	EXPECT_EQ(n - 1, waiting_of(&c));
 	ASSERT_EQ(0, unlock_all(c.h[0]));
 	for (i = 1; i < n; i++)
 		ASSERT_TRUE(is_done(c.h[i])) TH_LOG("%lu", i);
+	close(one_more);
+	crew_close(&c);
+}
+
+/* Bytes that do not touch, from @first on. */
+static void take_bytes(int h, struct sluice_item item, __u64 first, unsigned long n)
+{
+	struct sluice_item items[64];
+	unsigned long i;
+	int k;
+
+	for (i = 0; i < n; i += k) {
+		for (k = 0; k < ARRAY(items) && i + k < n; k++) {
+			items[k] = item;
+			items[k].start = items[k].end = first + 2 * (i + k);
+		}
+		must(lock_items(h, items, k, 0));
+	}
+}
+
+/* Many wait for one who has much: it does not matter how much, or that it has more. */
+TEST_F(many, much_of_one)
+{
+	unsigned long i, n = scaled(500, 50), m = scaled(20000, 500);
+	struct sluice_item item, all;
+	struct crew c;
+	__s64 start;
+
+	crew_make(&c, n + 2, 1, 0);
+	item = all = own(&c, 0, SLUICE_NL);
+	take_bytes(c.h[0], item, 0, m);
+	item.mode = SLUICE_PR;
+	item.start = item.end = 2 * m;
+	ASSERT_EQ(0, take(c.h[0], item));
+	ASSERT_EQ(0, take(c.h[1], item));
+	all.mode = SLUICE_EX;
+	all.end = 4 * m;
+	for (i = 0; i < n; i++)
+		ASSERT_EQ(-EINPROGRESS, ask(c.h[2 + i], all));
+	item.mode = SLUICE_EX;
+	start = now_ns();
+	ASSERT_EQ(-EINPROGRESS, ask(c.h[0], item));
+	figure((now_ns() - start) / 1000, "us to ask, with much of one's own");
+	ASSERT_EQ(0, unlock_all(c.h[1]));
+	ASSERT_EQ(0, outcome(c.h[0]));
+	/* What comes now is in everybody's way. */
+	item.mode = SLUICE_PR;
+	take_bytes(c.h[0], item, 2 * m + 2, m - 1);
+	item.mode = SLUICE_UNLOCKED;
+	item.start = item.end = 4 * m - 2;
+	start = now_ns();
+	ASSERT_EQ(0, unlock(c.h[0], item));
+	figure((now_ns() - start) / 1000, "us to unlock, with much more");
+	EXPECT_EQ(n, waiting_of(&c));
 	crew_close(&c);
 }
 
