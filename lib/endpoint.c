@@ -94,8 +94,12 @@ int sl_endpoint_wait(const struct sl_endpoint *endpoint, int64_t deadline,
 		     uint64_t room)
 {
 	struct sluice_wait wait = { .deadline = deadline, .room = room };
+	int err = sl_call(endpoint->fd, SLUICE_IOC_WAIT, &wait);
 
-	return sl_call(endpoint->fd, SLUICE_IOC_WAIT, &wait);
+	/* What it compares can be moved by others for as long as they like. */
+	if (!err && deadline != SLUICE_NO_DEADLINE && sl_now() >= deadline)
+		return -ETIMEDOUT;
+	return err;
 }
 
 void sl_endpoint_wake(const struct sl_endpoint *endpoint, uint32_t index,

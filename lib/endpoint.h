@@ -56,7 +56,10 @@ int sl_endpoint_gone(const struct sl_endpoint *endpoint,
 int64_t sl_endpoint_spin_end(const struct sl_endpoint *endpoint,
 			     int64_t deadline);
 
-/* SLUICE_IOC_WAIT: 0: look again; or a negative errno value. */
+/*
+ * SLUICE_IOC_WAIT: 0: look again; or a negative errno value, after which one look
+ * more is due: -ETIMEDOUT may be said though there is something now.
+ */
 int sl_endpoint_wait(const struct sl_endpoint *endpoint, int64_t deadline,
 		     uint64_t room);
 

@@ -15,7 +15,7 @@ int main(void)
 	srunner_add_suite(runner, suite_lies());
 	srunner_add_suite(runner, suite_events());
 	srunner_add_suite(runner, suite_structs());
-	srunner_add_suite(runner, suite_publisher());
+	srunner_add_suite(runner, suite_endpoint());
 	srunner_add_suite(runner, suite_locks());
 	srunner_add_suite(runner, suite_stress());
 	srunner_run_all(runner, CK_NORMAL);

@@ -16,7 +16,7 @@ Suite *suite_queue(void);
 Suite *suite_lies(void);
 Suite *suite_events(void);
 Suite *suite_structs(void);
-Suite *suite_publisher(void);
+Suite *suite_endpoint(void);
 Suite *suite_locks(void);
 Suite *suite_stress(void);
 
