@@ -10,14 +10,14 @@
 int sl_area_map(int fd, uint64_t offset, uint64_t size, bool write,
 		struct sl_area *area)
 {
-	int prot = write ? PROT_READ | PROT_WRITE : PROT_READ;
 	void *base;
+	int err;
 
 	if (!size || size > SIZE_MAX / 2)
 		return -ENOMEM;
-	base = mmap(NULL, size, prot, MAP_SHARED, fd, offset);
-	if (base == MAP_FAILED)
-		return -errno;
+	err = sl_map(fd, offset, size, write, &base);
+	if (err)
+		return err;
 	area->base = base;
 	area->size = size;
 	return 0;

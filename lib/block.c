@@ -15,15 +15,16 @@
 
 static int block_map(struct sluice_block *block, uint32_t access)
 {
-	int prot = access & SLUICE_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
 	uint64_t page = sysconf(_SC_PAGESIZE);
+	int err;
 
 	if (block->limit > SIZE_MAX - page)
 		return -ENOMEM;
 	block->length = (block->limit + page - 1) / page * page;
-	block->base = mmap(NULL, block->length, prot, MAP_SHARED, block->fd, 0);
-	if (block->base == MAP_FAILED)
-		return -errno;
+	err = sl_map(block->fd, 0, block->length, access & SLUICE_WRITE,
+		     &block->base);
+	if (err)
+		return err;
 	block->alive = sl_alive_number();
 	if (block->alive)
 		return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <linux/sluice.h>
@@ -23,6 +24,17 @@ int sl_call_sized(int fd, unsigned long request, void *argument, size_t size)
 		return -EINVAL;
 	return sl_call(fd, _IOC(_IOC_DIR(request), _IOC_TYPE(request),
 				_IOC_NR(request), size), argument);
+}
+
+int sl_map(int fd, uint64_t offset, size_t size, bool write, void **base)
+{
+	int prot = write ? PROT_READ | PROT_WRITE : PROT_READ;
+	void *map = mmap(NULL, size, prot, MAP_SHARED, fd, offset);
+
+	if (map == MAP_FAILED)
+		return errno == EAGAIN ? -ENOMEM : -errno;
+	*base = map;
+	return 0;
 }
 
 int sl_device_open(uint64_t features)

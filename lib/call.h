@@ -3,6 +3,7 @@
 #ifndef SLUICE_CALL_H
 #define SLUICE_CALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,19 @@ int sl_call(int fd, unsigned long request, void *argument);
  * Return: as sl_call(); -EINVAL: no structure has that size.
  */
 int sl_call_sized(int fd, unsigned long request, void *argument, size_t size);
+
+/**
+ * sl_map() - map shared memory
+ * @fd: of what
+ * @offset: in there
+ * @size: bytes
+ * @write: for writing, too
+ * @base: out
+ *
+ * Return: 0 or an error, but never -EAGAIN: that is what mmap() calls it if no
+ * more may be locked in memory, and says that there is no message elsewhere.
+ */
+int sl_map(int fd, uint64_t offset, size_t size, bool write, void **base);
 
 /**
  * sl_device_open() - open the device, if its ABI is this library's

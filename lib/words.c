@@ -128,12 +128,13 @@ static void name_add(const struct sluice_lockspace *space, const char *bytes,
 static int words_map(struct sl_words *words, int fd, size_t size)
 {
 	void *map;
+	int err;
 
 	if (words->size)
 		return 0;
-	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
+	err = sl_map(fd, 0, size, true, &map);
+	if (err)
+		return err;
 	words->map = map;
 	words->size = size;
 	return 0;

@@ -358,6 +358,36 @@ START_TEST(flush_until_the_deadline)
 }
 END_TEST
 
+/* That is no -EAGAIN: there would be no message, or no room. */
+START_TEST(mapping_would_lock_too_much)
+{
+	struct sluice_loan loan;
+	int i;
+
+	mappings_left = 0;
+	ck_assert_int_eq(sluice_publisher_loan(publisher, 2 * UNIT, &loan, 0),
+			 -ENOMEM);
+	mappings_left = 0;
+	ck_assert_int_eq(sluice_publisher_grow(publisher, UNIT), -ENOMEM);
+	teardown();
+	setup();
+	sluice_publisher_close(publisher);
+	sluice_subscriber_close(subscriber);
+	for (i = 0; i < 3; i++) {
+		mappings_left = i;
+		ck_assert_int_eq(join_publisher(), -ENOMEM);
+	}
+	mappings_left = -1;
+	ck_assert_int_eq(join_publisher(), 0);
+	for (i = 0; i < 3; i++) {
+		mappings_left = i;
+		ck_assert_int_eq(join_subscriber(), -ENOMEM);
+	}
+	mappings_left = -1;
+	ck_assert_int_eq(join_subscriber(), 0);
+}
+END_TEST
+
 Suite *suite_endpoint(void)
 {
 	Suite *suite = suite_create("endpoint");
@@ -370,6 +400,7 @@ Suite *suite_endpoint(void)
 	tcase_add_test(tc, why_it_could_not_be_mapped);
 	tcase_add_test(tc, loan_until_the_deadline);
 	tcase_add_test(tc, receive_until_the_deadline);
+	tcase_add_test(tc, mapping_would_lock_too_much);
 	suite_add_tcase(suite, tc);
 	tcase_set_timeout(queue, 30);
 	tcase_add_checked_fixture(queue, setup_queue, teardown);

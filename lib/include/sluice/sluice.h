@@ -21,6 +21,8 @@
  * was only to try, and -ETIMEDOUT once another deadline has passed.
  * -EINTR is returned when a signal handler without SA_RESTART ran while the
  * call slept; nothing is lost, call again.
+ * -ENOMEM is also given to who locks all its memory, mlockall(MCL_FUTURE), and
+ * may not lock so much more as would have to be mapped.
  *
  * Options structures begin with their own size, set by the matching _INIT
  * macro. A NULL options pointer means that macro's values. A structure that is
