@@ -203,7 +203,10 @@ sluice_subscriber_generation(const struct sluice_subscriber *subscriber)
 	return subscriber->endpoint.join.generation;
 }
 
-/* In a queue every try is a system call, so it is made when there is a reason. */
+/*
+ * In a queue every try is a system call, so it is made when there is a reason, and
+ * at first: the last one was before the heads were looked at.
+ */
 static ssize_t receive_spin(struct sluice_subscriber *subscriber,
 			    struct sluice_message *messages, size_t count,
 			    int64_t deadline)
@@ -211,15 +214,16 @@ static ssize_t receive_spin(struct sluice_subscriber *subscriber,
 	int64_t end = sl_endpoint_spin_end(&subscriber->endpoint, deadline);
 	struct sl_reader *reader = &subscriber->reader;
 	bool queue = reader->config.pattern == SLUICE_QUEUE;
-	uint64_t heads = queue ? sl_reader_heads(reader) : 0;
+	uint64_t heads, tried = 0;
 	ssize_t n = -EAGAIN;
 
 	while (end && n == -EAGAIN && sl_now() < end) {
 		sl_relax();
-		if (queue && sl_reader_heads(reader) == heads)
-			continue;
-		n = sl_reader_receive(reader, messages, count);
 		heads = queue ? sl_reader_heads(reader) : 0;
+		if (queue && heads == tried)
+			continue;
+		tried = heads;
+		n = sl_reader_receive(reader, messages, count);
 	}
 	return n;
 }

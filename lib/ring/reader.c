@@ -982,10 +982,11 @@ int sl_reader_next_event(struct sl_reader *reader, struct sluice_event *event)
 
 uint64_t sl_reader_heads(const struct sl_reader *reader)
 {
-	uint64_t sum = 0;
+	uint64_t sum = sl_load_acquire(
+		&sl_members_head(reader->members)->seq);
 
 	for (uint32_t i = 0; i < reader->actives; i++)
-		sum += sl_load_relaxed(
+		sum = 31 * sum + sl_load_relaxed(
 			&sl_lane_head(&reader->active[i]->view)->head);
 	return sum;
 }

@@ -238,7 +238,7 @@ struct sl_held *sl_reader_find(const struct sl_reader *reader,
 void sl_message_sender(const struct sluice_message *message,
 		       struct sluice_identity *identity);
 
-/* Queue: something that changes when something is published. */
+/* Queue: something that changes when something is published, or the table does. */
 uint64_t sl_reader_heads(const struct sl_reader *reader);
 
 /*

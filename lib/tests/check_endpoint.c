@@ -3,6 +3,7 @@
  * Publishers and subscribers on a kernel whose memory is a file: what may fail
  * between two calls, and how long they take.
  */
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -388,6 +389,26 @@ START_TEST(mapping_would_lock_too_much)
 }
 END_TEST
 
+/* What happens between the last try and the first look is seen, too. */
+START_TEST(spin_sees_the_table)
+{
+	struct sluice_subscriber_stats stats;
+	struct sluice_message message;
+	cpu_set_t cpus;
+
+	/* Who has but one does not spin. */
+	if (!sched_getaffinity(0, sizeof(cpus), &cpus) && CPU_COUNT(&cpus) < 2)
+		return;
+	last_seq = seq + 4;
+	ck_assert_int_eq(sluice_subscriber_receive(subscriber, &message,
+						   SLUICE_NO_DEADLINE),
+			 -ESHUTDOWN);
+	ck_assert_int_eq(sluice_subscriber_stats(subscriber, &stats,
+						 sizeof(stats)), 0);
+	ck_assert_uint_eq(stats.waits, 0);
+}
+END_TEST
+
 Suite *suite_endpoint(void)
 {
 	Suite *suite = suite_create("endpoint");
@@ -405,6 +426,7 @@ Suite *suite_endpoint(void)
 	tcase_set_timeout(queue, 30);
 	tcase_add_checked_fixture(queue, setup_queue, teardown);
 	tcase_add_test(queue, flush_until_the_deadline);
+	tcase_add_test(queue, spin_sees_the_table);
 	suite_add_tcase(suite, queue);
 	return suite;
 }

@@ -259,6 +259,9 @@ START_TEST(heads_move)
 
 	ck_assert_int_eq(put(pub, 1), 0);
 	ck_assert_uint_ne(sl_reader_heads(&one->reader), heads);
+	heads = sl_reader_heads(&one->reader);
+	fake_publish(fake);
+	ck_assert_uint_ne(sl_reader_heads(&one->reader), heads);
 	sl_reader_stats(&one->reader, &stats);
 	ck_assert_uint_eq(stats.lag, 1);
 }

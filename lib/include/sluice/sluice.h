@@ -619,7 +619,9 @@ int sluice_publisher_stats(const struct sluice_publisher *publisher,
  * @flags: SLUICE_JOIN_STAY: go on when no publisher is left
  * @policy: enum sluice_policy for this one; 0 takes the channel's.
  *	SLUICE_BLOCK only where it is the channel's
- * @spin: nanoseconds to look for a message before sleeping; 0: none
+ * @spin: nanoseconds to look for a message before sleeping; 0: none. In a queue
+ *	what is published is seen, and who comes and goes, but what another
+ *	rejects only when it sleeps
  * @prefetch: queue: messages claimed at once by one system call; 0 takes 1.
  *	More is quicker, but what is claimed ahead waits for this subscriber, and
  *	its descriptor does not tell of it: see sluice_subscriber_fd()
