@@ -756,6 +756,7 @@ static sl_cold ssize_t receive_any(struct sl_reader *reader,
 
 	if (reader->lies) {
 		reader->lies--;
+		sl_reader_flush(reader);
 		sole_choose(reader);
 		return -EPROTO;
 	}

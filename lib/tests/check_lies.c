@@ -361,6 +361,31 @@ START_TEST(head_goes_back)
 }
 END_TEST
 
+/* To say that there is a liar is to say no more for now: as if there was nothing. */
+START_TEST(room_before_a_liar)
+{
+	struct sluice_message messages[2];
+	struct sluice_loan loan;
+	uint64_t room;
+
+	fake_subscriber_leave(innocent(), SLUICE_LEFT_CLOSED);
+	liar = fake_publish(fake);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(put(honest, i), 0);
+	ck_assert_int_eq(put(liar, 8), 0);
+	sl_slot(&liar->lane, 0)->flags = 1;
+	ck_assert_int_eq(sl_writer_loan_or_arm(&honest->writer, 8, &loan,
+					       &room), -EAGAIN);
+	ck_assert_int_eq(sl_reader_receive(&sub->reader, messages, 2), 2);
+	ck_assert_int_eq(fake->room_wakes, 0);
+	ck_assert_int_eq(take(sub), -EPROTO);
+	ck_assert_int_eq(fake->room_wakes, 1);
+	ck_assert_int_eq(fake_wait_room(honest, room), 0);
+	ck_assert_int_eq(put(honest, 9), 0);
+}
+END_TEST
+
 static const struct sl_writer_ops *real_ops;
 
 static int attach_short(void *context, uint32_t index, uint64_t generation,
@@ -411,6 +436,7 @@ Suite *suite_lies(void)
 	tcase_add_loop_test(cursor, pins_of_nonsense, 0, 7);
 	tcase_add_loop_test(cursor, pins_that_move, 0, 3);
 	tcase_add_test(cursor, head_goes_back);
+	tcase_add_test(cursor, room_before_a_liar);
 	tcase_add_test(cursor, cursor_too_short);
 	suite_add_tcase(suite, cursor);
 	return suite;
