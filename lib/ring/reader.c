@@ -948,11 +948,15 @@ int sl_reader_reject(struct sl_reader *reader, struct sluice_message *message)
 	return err;
 }
 
+/*
+ * A place that the kernel was changing is worth no look before that change is
+ * counted, which comes after its entry (E3): who kept looking could keep the one
+ * who is changing it off the CPU.
+ */
 void sl_reader_sleep(struct sl_reader *reader)
 {
 	sl_store_relaxed(&sl_cursor_head(&reader->cursor)->member_seen,
-			 reader->trouble || reader->again ? reader->seq - 1 :
-							    reader->seq);
+			 reader->again ? reader->seq - 1 : reader->seq);
 }
 
 void sl_reader_awake(struct sl_reader *reader)

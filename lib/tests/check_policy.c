@@ -668,8 +668,9 @@ START_TEST(entry_in_motion)
 	ck_assert_int_eq(put(late, 9), 0);
 	fake_in_motion(fake, SLUICE_PUBLISHER, 1, true);
 	ck_assert_int_eq(take(sub), -EAGAIN);
+	/* The change will be counted: until then there is nothing to look at. */
 	sl_reader_sleep(&sub->reader);
-	ck_assert_uint_ne(sl_cursor_head(&sub->cursor)->member_seen,
+	ck_assert_uint_eq(sl_cursor_head(&sub->cursor)->member_seen,
 			  sl_members_head(&fake->members)->seq);
 	fake_in_motion(fake, SLUICE_PUBLISHER, 1, false);
 	ck_assert_int_eq(take(sub), 9);
