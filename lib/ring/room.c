@@ -15,6 +15,17 @@
 /* Who lags loses this part of the ring at once: one full fence for all of it. */
 #define BATCH_PART	16
 
+/* How often others may change the table while one looks for room. */
+#define CHANGES_MAX	8
+
+/* What a step towards room came to; or it is an error. */
+enum step {
+	STEP_NOTHING,
+	STEP_SOME,	/* something became free */
+	STEP_CHANGED,	/* the table did: everything has to be looked at again */
+	STEP_EVICTED,	/* somebody is, and so everything is */
+};
+
 /**
  * struct limits - up to where the messages are consumed
  * @all: by every subscriber
@@ -322,15 +333,14 @@ static void candidates_restore(struct sl_writer *writer, uint64_t limit)
 
 /*
  * Make everything before @limit safe, and look at what was set aside. If it is
- * all @passed, no slot needs to tell. Return: true if something became free, or
- * everything has to be looked at again.
+ * all @passed, no slot needs to tell.
  */
-static bool reclaim(struct sl_writer *writer, uint64_t limit, bool passed)
+static enum step reclaim(struct sl_writer *writer, uint64_t limit, bool passed)
 {
 	bool some;
 
 	if (limit <= writer->tail && !writer->asides)
-		return false;
+		return STEP_NOTHING;
 	if (limit < writer->tail)
 		limit = writer->tail;
 	if (!passed)
@@ -341,18 +351,18 @@ static bool reclaim(struct sl_writer *writer, uint64_t limit, bool passed)
 		if (!passed)
 			candidates_restore(writer, limit);
 		peers_update(writer);
-		return true;
+		return STEP_CHANGED;
 	}
 	pins_mark(writer, limit);
 	some = asides_sweep(writer);
 	if (limit == writer->tail)
-		return some;
+		return some ? STEP_SOME : STEP_NOTHING;
 	writer->safe = limit;
 	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->safe);
-	return true;
+	return STEP_SOME;
 }
 
-/* A step towards room: 1 if something changed, 0 if not, or an error. */
+/* A step towards room: enum step, or an error. */
 typedef int step_fn(struct sl_writer *writer, uint64_t length);
 
 static int take_consumed(struct sl_writer *writer, uint64_t length)
@@ -377,19 +387,19 @@ static int take_more_pool(struct sl_writer *writer, uint64_t length)
 	if (!writer->may_grow || sl_writer_full(writer) ||
 	    writer->pool.segments == SLUICE_SEGMENTS_MAX ||
 	    writer->pool.size >= writer->config.pool_limit)
-		return 0;
+		return STEP_NOTHING;
 	err = writer->ops->grow(writer->context, length);
 	/* One left from before is added even if no more can be. */
 	if (!err || writer->pool.segments > segments)
-		return 1;
+		return STEP_SOME;
 	/* One that fits if the others make room can do without. */
-	return length > writer->pool.greatest ? err : 0;
+	return length > writer->pool.greatest ? err : STEP_NOTHING;
 }
 
 /* Detach one subscriber whose policy says so and that @holds says is in the way. */
-static int evict_one(struct sl_writer *writer, uint64_t limit,
-		     bool (*holds)(struct sl_writer *writer, uint32_t index,
-				   uint64_t limit))
+static enum step evict_one(struct sl_writer *writer, uint64_t limit,
+			   bool (*holds)(struct sl_writer *writer,
+					 uint32_t index, uint64_t limit))
 {
 	for (uint32_t i = 0; i < writer->peers_end; i++) {
 		struct sl_peer *peer = &writer->peers[i];
@@ -401,12 +411,12 @@ static int evict_one(struct sl_writer *writer, uint64_t limit,
 		err = writer->ops->evict(writer->context, i,
 					 peer->who.generation);
 		if (err && err != -ESTALE && err != -ENOENT)
-			return 0;
+			return STEP_NOTHING;
 		writer->stats.evicted += !err;
 		peer_forget(writer, peer);
-		return 1;
+		return STEP_EVICTED;
 	}
-	return 0;
+	return STEP_NOTHING;
 }
 
 static bool holds_unread(struct sl_writer *writer, uint32_t index,
@@ -438,21 +448,22 @@ static int take_unread(struct sl_writer *writer, uint64_t bound)
 {
 	uint64_t batch = writer->lane.slots / BATCH_PART;
 	struct limits limits;
+	enum step step;
 	uint64_t limit;
-	int some;
 
 	peers_update(writer);
 	limits_find(writer, &limits);
 	limit = min(bound, writer->tail + (batch ? batch : 1));
 	limit = min(limit, limits.block);
 	if (limit <= writer->tail)
-		return 0;
-	if (evict_one(writer, limit, holds_unread))
-		return 1;
-	some = reclaim(writer, limit, false);
+		return STEP_NOTHING;
+	step = evict_one(writer, limit, holds_unread);
+	if (step)
+		return step;
+	step = reclaim(writer, limit, false);
 	if (writer->safe > limits.all)
 		writer->stats.dropped += writer->safe - limits.all;
-	return some;
+	return step;
 }
 
 static int take_from_laggards(struct sl_writer *writer, uint64_t length)
@@ -463,11 +474,14 @@ static int take_from_laggards(struct sl_writer *writer, uint64_t length)
 
 static int take_from_holders(struct sl_writer *writer, uint64_t length)
 {
+	enum step step;
+
 	(void)length;
 	if (!writer->asides || sl_writer_full(writer))
-		return 0;
+		return STEP_NOTHING;
 	peers_update(writer);
-	return reclaim(writer, 0, true) || evict_one(writer, 0, holds_aside);
+	step = reclaim(writer, 0, true);
+	return step ? step : evict_one(writer, 0, holds_aside);
 }
 
 static int take_history(struct sl_writer *writer, uint64_t length)
@@ -487,10 +501,10 @@ static int take_finished(struct sl_writer *writer, uint64_t length)
 	writer->stats.scans++;
 	done = min(done, writer->head);
 	if (done <= writer->safe)
-		return 0;
+		return STEP_NOTHING;
 	writer->safe = done;
 	sl_store_release(&sl_lane_head(&writer->lane)->tail, writer->safe);
-	return 1;
+	return STEP_SOME;
 }
 
 /*
@@ -504,21 +518,21 @@ static int take_unclaimed(struct sl_writer *writer, uint64_t length)
 
 	if (writer->config.policy != SLUICE_DROP_OLDEST ||
 	    writer->stuck == writer->tail + 1)
-		return 0;
+		return STEP_NOTHING;
 	dropped = writer->ops->drop(writer->context, 1);
 	if (dropped <= 0)
-		return 0;
+		return STEP_NOTHING;
 	writer->stats.dropped += dropped;
 	writer->stuck = writer->tail + 1;
 	if (!take_finished(writer, length))
-		return 0;
+		return STEP_NOTHING;
 	if (batch > 1)
 		more = writer->ops->drop(writer->context, batch - 1);
 	if (more > 0) {
 		writer->stats.dropped += more;
 		take_finished(writer, length);
 	}
-	return 1;
+	return STEP_SOME;
 }
 
 /* Dear ones last. */
@@ -531,18 +545,28 @@ static step_fn *const queue_steps[] = {
 	take_finished, take_more_pool, take_unclaimed, NULL
 };
 
+/*
+ * Others can join and leave for as long as they like: what becomes free has an end,
+ * but not what they do. To give up then loses no wake-up: each change that was
+ * seen here counts room up after the table's sequence, so after the count that the
+ * caller has read before this look, and the wait for that one is over at once.
+ */
 int sl_writer_make_room(struct sl_writer *writer, uint64_t length,
 			struct sluice_loan *loan)
 {
 	step_fn *const *step = writer->config.pattern == SLUICE_QUEUE ?
 		queue_steps : broadcast_steps;
+	uint32_t evictions = writer->members->places[SLUICE_SUBSCRIBER] + 1;
+	uint32_t changes = CHANGES_MAX;
 
-	while (*step) {
-		int some = (*step)(writer, length);
+	while (*step && changes && evictions) {
+		int came = (*step)(writer, length);
 
-		if (some < 0)
-			return some;
-		if (!some)
+		if (came < 0)
+			return came;
+		changes -= came == STEP_CHANGED;
+		evictions -= came == STEP_EVICTED;
+		if (came == STEP_NOTHING)
 			step++;
 		else if (!sl_writer_take(writer, length, loan))
 			return 0;

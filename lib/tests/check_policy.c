@@ -741,6 +741,67 @@ START_TEST(join_between_look_and_fence)
 }
 END_TEST
 
+static int calls;
+
+/* Whoever is attached, another's place has just been taken by somebody new. */
+static int attach_and_replace(void *context, uint32_t index,
+			      uint64_t generation, struct sl_cursor_view *view)
+{
+	int err = real_ops->attach(context, index, generation, view);
+
+	if (++calls > 1000)
+		return err;
+	fake_subscriber_dismiss(fake->subscribers[!index]);
+	fake_subscribe(fake, SLUICE_DROP_OLDEST, 0);
+	return err;
+}
+
+/* Whoever is evicted, another is there at once and says that it lags. */
+static int evict_and_replace(void *context, uint32_t index, uint64_t generation)
+{
+	int err = real_ops->evict(context, index, generation);
+	struct fake_subscriber *next;
+
+	if (++calls > 1000)
+		return err;
+	fake_subscriber_dismiss(fake->subscribers[index]);
+	next = fake_subscribe(fake, SLUICE_EVICT, 0);
+	sl_cursor_lane(&next->cursor, 0)->head = 0;
+	return err;
+}
+
+/* The publisher does not go on for as long as they like, and loses nothing by it. */
+START_TEST(table_that_never_rests)
+{
+	struct sluice_config config = {
+		.policy = _i ? SLUICE_EVICT : SLUICE_DROP_OLDEST,
+	};
+	struct sl_writer_ops ops;
+	struct sluice_loan loan;
+	uint64_t room;
+
+	setup_with(&config);
+	fake_subscribe(fake, 0, 0);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	real_ops = pub->writer.ops;
+	ops = *real_ops;
+	if (_i)
+		ops.evict = evict_and_replace;
+	else
+		ops.attach = attach_and_replace;
+	pub->writer.ops = &ops;
+	calls = 0;
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 -EAGAIN);
+	ck_assert_int_lt(calls, 50);
+	ck_assert_int_eq(fake_wait_room(pub, room), 0);
+	pub->writer.ops = real_ops;
+	ck_assert_int_eq(put(pub, 8), 0);
+	teardown();
+}
+END_TEST
+
 static void drop(uint64_t position)
 {
 	sl_store_release(&sl_slot(&pub->lane, position)->seq,
@@ -833,6 +894,7 @@ Suite *suite_policy(void)
 	tcase_add_test(tc, cursor_cannot_be_attached);
 	tcase_add_test(tc, entry_in_motion);
 	tcase_add_test(tc, join_between_look_and_fence);
+	tcase_add_loop_test(tc, table_that_never_rests, 0, 2);
 	tcase_add_test(tc, joins_among_dropped_ones);
 	tcase_add_test(tc, begins_late);
 	suite_add_tcase(suite, tc);
