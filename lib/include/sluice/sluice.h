@@ -465,6 +465,11 @@ uint64_t sluice_publisher_generation(const struct sluice_publisher *publisher);
  * DROP_OLDEST or EVICT lose messages or their place; then history is given up;
  * only then is it waited for subscribers to release.
  *
+ * In a queue the consumer that has the oldest message is evicted, if its policy
+ * is EVICT, once by each call that finds no room. Who has it next is waited for: one
+ * that has only just claimed it is no laggard. So a call that is not to wait for
+ * ever for one that stalls needs a deadline; the next one evicts again.
+ *
  * Return: 0; -EAGAIN, -ETIMEDOUT: no room; -EINTR; -EMSGSIZE: it will never
  * fit, not even into a pool grown to its limit (if it may grow by itself);
  * -ESHUTDOWN: this publisher was evicted, and there is no room that could be had
