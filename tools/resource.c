@@ -4,13 +4,13 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lock.h"
@@ -47,12 +47,17 @@ static struct sluice_file_key file_key(const uint8_t *key, uint32_t len)
 	return file;
 }
 
+/*
+ * What else a stranger has open is nobody's business, and may be on a server that
+ * does not answer: it is not asked.
+ */
 static bool is_file(const char *path, const struct sluice_file_key *file)
 {
-	struct stat st;
+	struct statx st;
 
-	return !stat(path, &st) && st.st_ino == file->ino &&
-	       major(st.st_dev) == file->major && minor(st.st_dev) == file->minor;
+	return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st) &&
+	       st.stx_ino == file->ino && st.stx_dev_major == file->major &&
+	       st.stx_dev_minor == file->minor;
 }
 
 /*
