@@ -343,6 +343,7 @@ static void *wait_and_claim(void *arg)
 TEST_F(queue, woken_and_claims_nothing)
 {
 	pthread_t lazy[LAZY], honest;
+	__s64 start;
 	void *ret;
 	pid_t pid;
 	int i;
@@ -364,8 +365,10 @@ TEST_F(queue, woken_and_claims_nothing)
 		ASSERT_TRUE(put(&self->p, i));
 	EXPECT_FALSE(put(&self->p, i));
 	must(call(self->p.fd, SLUICE_IOC_ARM, NULL));
+	start = now_ns();
 	check(!pthread_join(honest, &ret));
 	EXPECT_EQ(1, (long)ret);
+	EXPECT_GT(5 * NSEC_PER_SEC, now_ns() - start) TH_LOG("its deadline woke it");
 	kill_and_reap(pid);
 }
 
