@@ -212,7 +212,11 @@ inline limits_find()
 		STEP(load(PUBLISHER, GENERATION, x, A2));
 		if
 		:: !x && BLOCK -> all = tail
-		:: !x && !BLOCK -> passed = !BEGUN
+		:: !x && !BLOCK ->
+			passed = !BEGUN;
+			STEP(load(PUBLISHER, HEAD, x, 1));
+			all = MIN(x, all);
+			all = MAX(all, tail)
 		:: x ->
 			STEP(load(PUBLISHER, HEAD, x, A2));
 			all = MIN(x, all);

@@ -124,21 +124,25 @@ static void peer_lied(struct sl_writer *writer, uint32_t index)
 }
 
 /*
- * How far a subscriber has read: false if it has not begun this lane. But one
- * that was there before this publisher will begin at its first message.
+ * How far a subscriber has read: false if it has not begun this lane. Then it is
+ * where JOIN left its head (J): what was published since is its, too, and it may
+ * begin before that, at history. But one that was there before this publisher
+ * will begin at its first message.
  */
 static bool peer_head(struct sl_writer *writer, uint32_t index, uint64_t *head)
 {
 	struct sl_peer *peer = &writer->peers[index];
 	const struct sluice_cursor_lane *lane;
+	bool begun;
 
+	*head = writer->tail;
 	if (!peer->cursor.area.base)
 		return false;
 	lane = sl_cursor_lane(&peer->cursor, writer->index);
-	if (sl_load_acquire(&lane->generation) != writer->generation) { /* A2 */
-		*head = writer->tail;
-		return peer->who.generation < writer->generation;
-	}
+	begun = sl_load_acquire(&lane->generation) ==
+		writer->generation;				/* A2 */
+	if (!begun && peer->who.generation < writer->generation)
+		return true;
 	*head = sl_load_acquire(&lane->head);			/* A2 */
 	if (*head > writer->head) {
 		peer_lied(writer, index);
@@ -146,7 +150,7 @@ static bool peer_head(struct sl_writer *writer, uint32_t index, uint64_t *head)
 	}
 	if (*head < writer->tail)
 		*head = writer->tail;
-	return true;
+	return begun;
 }
 
 static void peer_prefetch(const struct sl_writer *writer, uint32_t index)
@@ -176,9 +180,8 @@ static void limits_find(struct sl_writer *writer, struct limits *limits)
 		block = writer->peers[i].who.policy == SLUICE_BLOCK;
 		if (!peer_head(writer, i, &head)) {
 			limits->begun &= block;
-			if (!block)
-				continue;
-			head = writer->tail;
+			if (block)
+				head = writer->tail;
 		}
 		if (head < limits->all)
 			limits->all = head;
@@ -424,7 +427,8 @@ static bool holds_unread(struct sl_writer *writer, uint32_t index,
 {
 	uint64_t head;
 
-	return peer_head(writer, index, &head) && head < limit;
+	peer_head(writer, index, &head);
+	return head < limit;
 }
 
 static bool holds_aside(struct sl_writer *writer, uint32_t index,

@@ -857,6 +857,65 @@ START_TEST(begins_late)
 }
 END_TEST
 
+/* It has joined, and not yet looked at anything. */
+static struct fake_subscriber *not_begun(void)
+{
+	struct fake_subscriber *subscriber;
+
+	fake->fail_attach = -ENOMEM;
+	subscriber = fake_subscribe(fake, 0, 0);
+	fake->fail_attach = subscriber->no_attach = 0;
+	return subscriber;
+}
+
+/* What was there before is not its own, but what is published since. */
+START_TEST(evict_before_it_begins)
+{
+	struct sluice_config config = { .policy = SLUICE_EVICT };
+	struct fake_subscriber *late;
+
+	setup_with(&config);
+	for (uint32_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	late = not_begun();
+	for (uint32_t i = 3; i < 11; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	ck_assert_int_eq(fake->evictions, 0);
+	ck_assert_int_eq(put(pub, 11), 0);
+	ck_assert_int_eq(fake->evictions, 1);
+	ck_assert_int_eq(take(late), -ECONNABORTED);
+	ck_assert_int_eq(take(sub), 11);
+	teardown();
+}
+END_TEST
+
+START_TEST(drop_before_it_begins)
+{
+	struct sluice_config config = { .policy = SLUICE_DROP_OLDEST,
+					.pool_limit = 8192 };
+	struct fake_subscriber *late;
+	struct sluice_message message;
+
+	setup_with(&config);
+	late = not_begun();
+	for (uint32_t i = 0; i < 8; i++) {
+		ck_assert_int_eq(put_long(pub, i, 1024), 0);
+		ck_assert_int_eq(take(sub), i);
+	}
+	ck_assert_uint_eq(pub->writer.pool.size, 8192);
+	ck_assert_uint_eq(pub->writer.stats.dropped, 0);
+	ck_assert_int_eq(put(pub, 8), 0);
+	ck_assert_uint_eq(pub->writer.stats.dropped, 1);
+	ck_assert_int_eq(get(late, &message), 1);
+	ck_assert_uint_eq(message.lost, 1);
+	teardown();
+}
+END_TEST
+
 Suite *suite_policy(void)
 {
 	Suite *suite = suite_create("policy");
@@ -897,6 +956,8 @@ Suite *suite_policy(void)
 	tcase_add_loop_test(tc, table_that_never_rests, 0, 2);
 	tcase_add_test(tc, joins_among_dropped_ones);
 	tcase_add_test(tc, begins_late);
+	tcase_add_test(tc, evict_before_it_begins);
+	tcase_add_test(tc, drop_before_it_begins);
 	suite_add_tcase(suite, tc);
 	return suite;
 }
