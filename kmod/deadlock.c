@@ -43,6 +43,7 @@
 #include "holder.h"
 #include "lockspace.h"
 #include "notify.h"
+#include "quota.h"
 #include "request.h"
 #include "trace.h"
 
@@ -337,10 +338,28 @@ static void step_write(struct sluice_cycle_step *step, struct sluice_want *want,
 	memcpy(step->comm, holder->comm, sizeof(step->comm));
 }
 
-static void cycle_free(struct sluice_cycle *cycle)
+/* Each step is one of the locks of who made the lockspace. */
+static struct sluice_cycle *cycle_new(struct sluice_lockspace *space, u32 kept)
+{
+	struct sluice_user *user = space->object.user;
+	struct sluice_cycle *cycle;
+
+	/* Closed, it has no user, and nobody can ask. */
+	if (space->closed || sluice_charge(user, SLUICE_RES_LOCKS, kept))
+		return NULL;
+	/* Others wait for the domain's lock, and should not for memory. */
+	cycle = kzalloc(struct_size(cycle, steps, kept),
+			GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN);
+	if (!cycle)
+		sluice_uncharge(user, SLUICE_RES_LOCKS, kept);
+	return cycle;
+}
+
+static void cycle_free(struct sluice_lockspace *space, struct sluice_cycle *cycle)
 {
 	u32 i;
 
+	sluice_uncharge(space->object.user, SLUICE_RES_LOCKS, cycle->kept);
 	for (i = 0; i < cycle->kept; i++) {
 		put_pid(cycle->steps[i].tgid);
 		put_pid(cycle->steps[i].tid);
@@ -359,7 +378,7 @@ static void cycle_keep(struct sluice_lockspace *space,
 	oldest = list_first_entry(&space->deadlocks, struct sluice_cycle, link);
 	list_del(&oldest->link);
 	space->deadlocks_kept--;
-	cycle_free(oldest);
+	cycle_free(space, oldest);
 }
 
 static void cycle_trace(struct sluice_lockspace *space,
@@ -371,7 +390,7 @@ static void cycle_trace(struct sluice_lockspace *space,
 		trace_sluice_deadlock_step(space, --length, want);
 }
 
-/* Without memory it is only counted. */
+/* Without memory, or a quota for it, it is only counted. */
 static void cycle_record(struct sluice_lockspace *space,
 			 struct sluice_want *last,
 			 struct sluice_request *victim)
@@ -388,7 +407,7 @@ static void cycle_record(struct sluice_lockspace *space,
 	if (trace_sluice_deadlock_step_enabled())
 		cycle_trace(space, last, length);
 	kept = min_t(u32, length, STEPS_KEPT);
-	cycle = kzalloc(struct_size(cycle, steps, kept), GFP_KERNEL_ACCOUNT);
+	cycle = cycle_new(space, kept);
 	if (!cycle)
 		return;
 	cycle->number = space->deadlock_numbers;
@@ -406,8 +425,12 @@ void sluice_deadlocks_forget(struct sluice_lockspace *space)
 {
 	struct sluice_cycle *cycle, *next;
 
-	list_for_each_entry_safe(cycle, next, &space->deadlocks, link)
-		cycle_free(cycle);
+	sluice_domain_assert(space->domain);
+	list_for_each_entry_safe(cycle, next, &space->deadlocks, link) {
+		list_del(&cycle->link);
+		cycle_free(space, cycle);
+	}
+	space->deadlocks_kept = 0;
 }
 
 static struct sluice_request *request_next(struct sluice_request *request)

@@ -85,6 +85,7 @@ void sluice_deadlock_lost(struct sluice_resource *resource, u32 *turns);
 /* Would @request, which waits, wait for ever? The domain's lock. */
 bool sluice_deadlock_stuck(struct sluice_request *request);
 
+/* Nobody can ask for them any more. The domain's lock. */
 void sluice_deadlocks_forget(struct sluice_lockspace *space);
 
 #endif

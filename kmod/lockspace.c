@@ -32,7 +32,6 @@ static void lockspace_free(struct kref *ref)
 		container_of(ref, struct sluice_lockspace, ref);
 
 	sluice_registry_remove(&space->object.entry);
-	sluice_deadlocks_forget(space);
 	sluice_resources_exit(space);
 	sluice_words_exit(space);
 	sluice_domain_put(space->domain);
@@ -107,6 +106,7 @@ static void lockspace_unused(struct sluice_object *object)
 	struct sluice_domain *domain = sluice_domain_lock(space->domain);
 
 	space->closed = true;
+	sluice_deadlocks_forget(space);
 	sluice_words_close(space);
 	sluice_resources_forget(space);
 	sluice_domain_unlock(domain);

@@ -42,11 +42,13 @@
 #include "holder.h"
 #include "item.h"
 #include "lockspace.h"
+#include "quota.h"
 #include "resource.h"
 #include "word.h"
 
 /**
- * struct sluice_party - a holder that may write the words of a lockspace
+ * struct sluice_party - a holder that may write the words of a lockspace; one of
+ *	its user's locks
  * @node: among those of the lockspace, by id of the holder
  * @link: among those of the holder, by @number
  * @holder: it has this; none of the two outlives the other
@@ -90,6 +92,29 @@ static struct sluice_party *party_find(struct sluice_lockspace *space, u64 id)
 	return node ? party_of(node) : NULL;
 }
 
+/* Return: memory for one, or ERR_PTR(-EDQUOT) or ERR_PTR(-ENOMEM). */
+static struct sluice_party *party_new(struct sluice_user *user)
+{
+	struct sluice_party *party;
+	int ret = sluice_charge(user, SLUICE_RES_LOCKS, 1);
+
+	if (ret)
+		return ERR_PTR(ret);
+	party = kzalloc(sizeof(*party), GFP_KERNEL_ACCOUNT);
+	if (party)
+		return party;
+	sluice_uncharge(user, SLUICE_RES_LOCKS, 1);
+	return ERR_PTR(-ENOMEM);
+}
+
+static void party_free(struct sluice_party *party, struct sluice_user *user)
+{
+	if (IS_ERR_OR_NULL(party))
+		return;
+	sluice_uncharge(user, SLUICE_RES_LOCKS, 1);
+	kfree(party);
+}
+
 static void party_begin(struct sluice_party *party, struct sluice_holder *holder,
 			struct sluice_lockspace *space)
 {
@@ -104,7 +129,7 @@ static void party_end(struct sluice_party *party)
 {
 	rb_erase(&party->node, &party->space->words->parties);
 	list_del(&party->link);
-	kfree(party);
+	party_free(party, party->holder->user);
 }
 
 /*
@@ -335,7 +360,7 @@ void sluice_words_gather(struct sluice_holder *holder)
  * struct word_memory - what it takes, got without the lock
  * @resource: if there is none of that name; or NULL
  * @stand_in: if it has no word; or why it cannot be
- * @party: if the holder is none
+ * @party: if the holder is none; or why it cannot be
  */
 struct word_memory {
 	struct sluice_resource *resource;
@@ -343,19 +368,18 @@ struct word_memory {
 	struct sluice_party *party;
 };
 
-static int memory_get(struct word_memory *memory, struct sluice_user *user)
+static void memory_get(struct word_memory *memory, struct sluice_user *user)
 {
 	memory->resource = sluice_resource_new();
 	memory->stand_in = sluice_grant_new(user);
-	memory->party = kzalloc(sizeof(*memory->party), GFP_KERNEL_ACCOUNT);
-	return memory->party ? 0 : -ENOMEM;
+	memory->party = party_new(user);
 }
 
-static void memory_put(struct word_memory *memory)
+static void memory_put(struct word_memory *memory, struct sluice_user *user)
 {
 	sluice_resource_free(memory->resource);
 	sluice_grant_free(memory->stand_in);
-	kfree(memory->party);
+	party_free(memory->party, user);
 }
 
 static int word_add(struct sluice_resource *resource, struct word_memory *memory)
@@ -385,11 +409,14 @@ static int word_get(struct sluice_holder *holder, struct sluice_lockspace *space
 		    const struct sluice_key *key, struct word_memory *memory,
 		    struct sluice_word_open *open)
 {
+	bool party = party_find(space, holder->id);
 	struct sluice_resource *resource;
 	int ret;
 
 	if (holder->dead)
 		return -EOWNERDEAD;
+	if (!party && IS_ERR(memory->party))
+		return PTR_ERR(memory->party);
 	resource = sluice_resource_add(space, key, NULL, holder->user,
 				       &memory->resource);
 	if (IS_ERR(resource))
@@ -399,7 +426,7 @@ static int word_get(struct sluice_holder *holder, struct sluice_lockspace *space
 		open->offset = (void *)resource->word - space->words->area->kaddr;
 		open->size = space->words->area->size;
 		open->owner = holder->id;
-		if (!party_find(space, holder->id)) {
+		if (!party) {
 			party_begin(memory->party, holder, space);
 			memory->party = NULL;
 		}
@@ -425,14 +452,12 @@ static long word_open(struct sluice_holder *holder,
 			      -1);
 	if (ret)
 		return ret;
-	ret = memory_get(&memory, holder->user);
-	if (!ret) {
-		sluice_domain_join(holder->domain, space->domain);
-		domain = sluice_domain_lock(holder->domain);
-		ret = word_get(holder, space, &key, &memory, open);
-		sluice_domain_unlock(domain);
-	}
-	memory_put(&memory);
+	memory_get(&memory, holder->user);
+	sluice_domain_join(holder->domain, space->domain);
+	domain = sluice_domain_lock(holder->domain);
+	ret = word_get(holder, space, &key, &memory, open);
+	sluice_domain_unlock(domain);
+	memory_put(&memory, holder->user);
 	return ret;
 }
 

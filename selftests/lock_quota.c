@@ -233,6 +233,57 @@ TEST_F(quota, all_resources_at_once)
 	EXPECT_TRUE(each_time(all_beyond_the_limit));
 }
 
+/* Each lockspace in which a holder has words is one, and each word. */
+static void words_to_the_limit(void)
+{
+	int h = must(make_holder(NULL)), other = must(make_holder(NULL)), space[4], i;
+	struct sluice_word_open w = { };
+
+	for (i = 0; i < ARRAY(space); i++)
+		space[i] = must(make_trusted(4));
+	for (i = 0; i < LIMIT / 2; i++)
+		must(word_full(h, &w, space[i], "w"));
+	check(word_full(h, &w, space[i], "w") == -EDQUOT);
+	check(word_full(other, &w, space[0], "w") == -EDQUOT);
+	close(space[0]);
+	must(word_full(other, &w, space[1], "w"));
+	must(word_full(h, &w, space[1], "w"));
+	/* It asks for both before it looks. */
+	check(word_full(other, &w, space[2], "w") == -EDQUOT);
+	must(close(other));
+	must(word_full(h, &w, space[3], "w"));
+}
+
+TEST_F(quota, words)
+{
+	parameter_set(&self->set, "user_locks", LIMIT);
+	EXPECT_TRUE(each_time(words_to_the_limit));
+}
+
+static void deadlock_at_the_limit(void)
+{
+	struct sluice_deadlock d = { .entry_size = sizeof(struct sluice_waits) };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct crew c;
+
+		/* With room for all but what is to be told. */
+		crew_make(&c, 2, 1, 0);
+		chain(&c, 1);
+		check(take(c.h[1], own(&c, 0, SLUICE_EX)) == -EDEADLK);
+		check(lockspace_stat(c.space[0]).deadlocks == 1);
+		check(call(c.space[0], SLUICE_IOC_DEADLOCK, &d) == -ENOENT);
+		crew_close(&c);
+	}
+}
+
+TEST_F(quota, deadlocks)
+{
+	parameter_set(&self->set, "user_locks", 5);
+	EXPECT_TRUE(each_time(deadlock_at_the_limit));
+}
+
 /* UNLOCK in the middle makes two of one; it tells if it cannot. */
 static void split_at_the_limit(void)
 {
