@@ -15,7 +15,8 @@
  * touched them first, and the size to the quota of who made the block. VM_IO
  * keeps a child from getting a mapping by MADV_DOFORK.
  *
- * Locks: mmap_lock, outside the domain's; inside that, i_mmap_rwsem.
+ * Locks: block->sizing; mmap_lock; the domain's, inside either; inside that,
+ * i_mmap_rwsem.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -41,18 +42,22 @@
 /**
  * struct sluice_block - memory behind a resource
  * @ref: of the resource, and of views
+ * @later: its end, when the resource was the last
  * @user: charged for @size
  * @file: stands behind the mappings
  * @limit: bytes it may grow to
+ * @sizing: one who changes its size, until he is through; outside the domain's lock
  * @size: bytes; the domain's lock
  * @pages: that were touched; the domain's lock
  * @used: of them
  */
 struct sluice_block {
 	struct kref ref;
+	struct sluice_later later;
 	struct sluice_user *user;
 	struct file *file;
 	u64 limit;
+	struct mutex sizing;
 	u64 size;
 	struct xarray pages;
 	u64 used;
@@ -76,7 +81,7 @@ struct view {
 
 /**
  * struct view_map - what one mmap() made, however it is split later
- * @pieces: vmas
+ * @pieces: vmas; each is one of the locks of the holder's user
  * @mm: by whom; compared only
  * @file: the view's
  */
@@ -88,6 +93,22 @@ struct view_map {
 
 static const struct file_operations view_fops;
 
+/* Pages that are let go of while the domain is locked once. */
+#define DROP_BATCH	256
+
+static pgoff_t batch_last(struct sluice_block *block, pgoff_t first,
+			  pgoff_t last)
+{
+	struct page *page;
+	unsigned long at;
+	u32 n = 0;
+
+	xa_for_each_range(&block->pages, at, page, first, last)
+		if (++n == DROP_BATCH)
+			return at;
+	return last;
+}
+
 static void block_drop_pages(struct sluice_block *block, pgoff_t first,
 			     pgoff_t last)
 {
@@ -98,16 +119,28 @@ static void block_drop_pages(struct sluice_block *block, pgoff_t first,
 		xa_erase(&block->pages, at);
 		__free_page(page);
 		block->used--;
-		cond_resched();
 	}
 }
 
-static void block_release(struct kref *ref)
+/* To the end. Return: whether there are more, which begin at @first then. */
+static bool block_drop_some(struct sluice_block *block, pgoff_t *first)
+{
+	pgoff_t last = batch_last(block, *first, ULONG_MAX);
+
+	block_drop_pages(block, *first, last);
+	*first = last + 1;
+	return last != ULONG_MAX;
+}
+
+static void block_end(struct sluice_later *later)
 {
 	struct sluice_block *block =
-		container_of(ref, struct sluice_block, ref);
+		container_of(later, struct sluice_block, later);
+	pgoff_t first = 0;
 
-	block_drop_pages(block, 0, ULONG_MAX);
+	while (block_drop_some(block, &first))
+		cond_resched();
+	mutex_destroy(&block->sizing);
 	xa_destroy(&block->pages);
 	fput(block->file);
 	sluice_uncharge(block->user, SLUICE_RES_BYTES, PAGE_ALIGN(block->size));
@@ -115,9 +148,30 @@ static void block_release(struct kref *ref)
 	kfree(block);
 }
 
-void sluice_block_put(struct sluice_block *block)
+static void block_release(struct kref *ref)
+{
+	block_end(&container_of(ref, struct sluice_block, ref)->later);
+}
+
+static void block_put(struct sluice_block *block)
 {
 	kref_put(&block->ref, block_release);
+}
+
+static void block_release_later(struct kref *ref)
+{
+	container_of(ref, struct sluice_block, ref)->later.fn = block_end;
+}
+
+void sluice_block_forget(struct sluice_resource *resource)
+{
+	struct sluice_block *block = resource->block;
+
+	sluice_domain_assert(resource->space->domain);
+	resource->block = NULL;
+	/* It may be much memory. */
+	if (block && kref_put(&block->ref, block_release_later))
+		sluice_domain_later(resource->space->domain, &block->later);
 }
 
 static struct sluice_block *block_new(struct sluice_user *user, u64 size,
@@ -138,6 +192,7 @@ static struct sluice_block *block_new(struct sluice_user *user, u64 size,
 		goto uncharge;
 	}
 	kref_init(&block->ref);
+	mutex_init(&block->sizing);
 	xa_init_flags(&block->pages, XA_FLAGS_ACCOUNT);
 	block->user = sluice_user_hold(user);
 	block->size = size;
@@ -208,7 +263,7 @@ static bool view_permits(struct view *view, pgoff_t index, bool write)
 
 /*
  * Return: the page at @index, or @spare, which it then is; NULL if that would
- * have been needed; ERR_PTR(-ENOMEM).
+ * have been needed, or its place is not to be had now.
  */
 static struct page *block_page(struct sluice_block *block, pgoff_t index,
 			       struct page **spare)
@@ -217,8 +272,13 @@ static struct page *block_page(struct sluice_block *block, pgoff_t index,
 
 	if (page || !*spare)
 		return page;
-	if (xa_err(xa_store(&block->pages, index, *spare, GFP_KERNEL)))
-		return ERR_PTR(-ENOMEM);
+	/*
+	 * Its place was reserved; but if somebody else's failed touch has given
+	 * that back, and there is no memory at once, it is touched again.
+	 */
+	if (xa_err(xa_store(&block->pages, index, *spare,
+			    GFP_NOWAIT | __GFP_NOWARN)))
+		return NULL;
 	swap(page, *spare);
 	block->used++;
 	return page;
@@ -234,9 +294,7 @@ static vm_fault_t view_insert(struct vm_area_struct *vma, struct view *view,
 	if (!view_permits(view, index, write))
 		return VM_FAULT_SIGBUS;
 	page = block_page(view->block, index, spare);
-	if (IS_ERR(page))
-		return VM_FAULT_OOM;
-	if (!page)	/* freed since it was seen: fault again */
+	if (!page)	/* such as freed since it was seen: fault again */
 		return VM_FAULT_NOPAGE;
 	/* An entry that is there can be replaced, but not changed. */
 	if (write)
@@ -263,13 +321,19 @@ static vm_fault_t view_touch(struct vm_fault *vmf, bool write)
 		spare = alloc_page(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT);
 		if (!spare)
 			return VM_FAULT_OOM;
+		if (xa_reserve(&view->block->pages, vmf->pgoff, GFP_KERNEL)) {
+			__free_page(spare);
+			return VM_FAULT_OOM;
+		}
 	}
 	domain = sluice_domain_lock(view->holder->domain);
 	ret = view_insert(vma, view, vmf->address & PAGE_MASK, vmf->pgoff,
 			  write, &spare);
 	sluice_domain_unlock(domain);
-	if (spare)
+	if (spare) {
+		xa_release(&view->block->pages, vmf->pgoff);
 		__free_page(spare);
+	}
 	return ret;
 }
 
@@ -283,21 +347,33 @@ static vm_fault_t view_mkwrite(struct vm_fault *vmf)
 	return view_touch(vmf, true);
 }
 
+static struct sluice_user *view_map_user(const struct view_map *map)
+{
+	const struct view *view = map->file->private_data;
+
+	return view->holder->user;
+}
+
 static void view_map_open(struct vm_area_struct *vma)
 {
 	struct view_map *map = vma->vm_private_data;
 
-	if (map && map->mm == vma->vm_mm)
-		refcount_inc(&map->pieces);
-	else
+	if (!map || map->mm != vma->vm_mm) {
 		vma->vm_private_data = NULL;
+		return;
+	}
+	refcount_inc(&map->pieces);
+	sluice_charge_over(view_map_user(map), SLUICE_RES_LOCKS, 1);
 }
 
 static void view_map_close(struct vm_area_struct *vma)
 {
 	struct view_map *map = vma->vm_private_data;
 
-	if (!map || !refcount_dec_and_test(&map->pieces))
+	if (!map)
+		return;
+	sluice_uncharge(view_map_user(map), SLUICE_RES_LOCKS, 1);
+	if (!refcount_dec_and_test(&map->pieces))
 		return;
 	fput(map->file);
 	kfree(map);
@@ -317,6 +393,7 @@ static int view_mmap(struct file *file, struct vm_area_struct *vma)
 	u64 limit = PAGE_ALIGN(view->block->limit);
 	unsigned long clear = VM_MAYEXEC;
 	struct view_map *map;
+	int ret;
 
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
@@ -331,6 +408,12 @@ static int view_mmap(struct file *file, struct vm_area_struct *vma)
 	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return -ENOMEM;
+	/* Whoever lets go of what it shows looks at each. */
+	ret = sluice_charge(view->holder->user, SLUICE_RES_LOCKS, 1);
+	if (ret) {
+		kfree(map);
+		return ret;
+	}
 	refcount_set(&map->pieces, 1);
 	map->mm = vma->vm_mm;
 	map->file = get_file(file);
@@ -356,12 +439,31 @@ static int block_resize(struct sluice_block *block, u64 size)
 		ret = sluice_charge(block->user, SLUICE_RES_BYTES, new - old);
 	if (ret)
 		return ret;
-	if (new < old) {
-		block_drop_pages(block, new >> PAGE_SHIFT, ULONG_MAX);
-		sluice_uncharge(block->user, SLUICE_RES_BYTES, old - new);
-	}
 	block->size = size;
 	return 0;
+}
+
+/*
+ * What is beyond the size nobody can touch any more, and as long as @sizing is
+ * held it will not be less than that.
+ */
+static void view_trim(struct view *view, u64 old)
+{
+	struct sluice_block *block = view->block;
+	u64 new = PAGE_ALIGN(block->size);
+	pgoff_t first = new >> PAGE_SHIFT;
+	struct sluice_domain *domain;
+	bool more = old > new;
+
+	lockdep_assert_held(&block->sizing);
+	while (more) {
+		domain = sluice_domain_lock(view->holder->domain);
+		more = block_drop_some(block, &first);
+		sluice_domain_unlock(domain);
+		cond_resched();
+	}
+	if (old > new)
+		sluice_uncharge(block->user, SLUICE_RES_BYTES, old - new);
 }
 
 /* The domain's lock. What is revoked is only the caller's, who has it all. */
@@ -386,63 +488,101 @@ static int view_resize(struct view *view, u64 size)
 	return block_resize(block, size);
 }
 
+static int view_size_set(struct view *view, u64 size)
+{
+	struct sluice_domain *domain = sluice_domain_lock(view->holder->domain);
+	u64 old = PAGE_ALIGN(view->block->size);
+	int ret = view_resize(view, size);
+
+	sluice_domain_unlock(domain);
+	if (!ret)
+		view_trim(view, old);
+	return ret;
+}
+
+static void view_size_tell(struct view *view, struct sluice_block_size *arg)
+{
+	struct sluice_domain *domain = sluice_domain_lock(view->holder->domain);
+
+	arg->size = view->block->size;
+	arg->used = view->block->used << PAGE_SHIFT;
+	sluice_domain_unlock(domain);
+}
+
 static long view_size(struct sluice_call *call)
 {
 	struct view *view = call->file->private_data;
 	struct sluice_block_size *arg = &call->arg.block_size;
-	struct sluice_domain *domain;
-	long ret = 0;
+	int ret;
 
-	if (arg->size && !(view->access & SLUICE_WRITE))
+	if (!arg->size) {
+		view_size_tell(view, arg);
+		return 0;
+	}
+	if (!(view->access & SLUICE_WRITE))
 		return -EACCES;
-	domain = sluice_domain_lock(view->holder->domain);
-	if (arg->size)
-		ret = view_resize(view, arg->size);
+	if (mutex_lock_killable(&view->block->sizing))
+		return -EINTR;
+	ret = view_size_set(view, arg->size);
 	/* Once it is done, there must be nothing that can fail. */
-	call->replied = arg->size;
-	arg->size = view->block->size;
-	arg->used = view->block->used << PAGE_SHIFT;
-	sluice_domain_unlock(domain);
+	call->replied = true;
+	view_size_tell(view, arg);
+	mutex_unlock(&view->block->sizing);
 	return ret;
 }
 
-/* Only whole pages in the range; what is beyond the limit is nothing. */
-static void block_free_range(struct sluice_block *block, u64 start, u64 last)
+/*
+ * Only whole pages in the range; what is beyond the limit is nothing. Return:
+ * whether there are more, which begin at @start then.
+ */
+static bool block_free_some(struct sluice_block *block, u64 *start, u64 last)
 {
 	u64 limit = PAGE_ALIGN(block->limit);
-	pgoff_t first, end;
+	pgoff_t first, end, batch;
 
-	if (start >= limit)
-		return;
+	if (*start >= limit)
+		return false;
 	last = min(last, limit - 1);
-	first = DIV_ROUND_UP_ULL(start, PAGE_SIZE);
+	first = DIV_ROUND_UP_ULL(*start, PAGE_SIZE);
 	end = (last + 1) >> PAGE_SHIFT;
 	if (first >= end)
-		return;
-	block_unmap(block, start, last);
-	block_drop_pages(block, first, end - 1);
+		return false;
+	batch = batch_last(block, first, end - 1) + 1;
+	block_unmap(block, (u64)first << PAGE_SHIFT,
+		    ((u64)batch << PAGE_SHIFT) - 1);
+	block_drop_pages(block, first, batch - 1);
+	*start = (u64)batch << PAGE_SHIFT;
+	return batch < end;
+}
+
+/* Return: whether there are more, or -EPERM. */
+static int view_free_some(struct view *view, u64 *start, u64 last)
+{
+	struct sluice_domain *domain = sluice_domain_lock(view->holder->domain);
+	struct sluice_resource *resource = view_resource(view);
+	int ret = -EPERM;
+
+	if (resource && sluice_grant_covers(view->holder, resource, *start, last,
+					    sluice_mode_writes))
+		ret = block_free_some(view->block, start, last);
+	sluice_domain_unlock(domain);
+	return ret;
 }
 
 static long view_free(struct sluice_call *call)
 {
 	struct view *view = call->file->private_data;
 	u64 start = call->arg.block_free.start, last = call->arg.block_free.end;
-	struct sluice_resource *resource;
-	struct sluice_domain *domain;
-	long ret = -EPERM;
+	int ret;
 
 	if (start > last)
 		return -EINVAL;
 	if (!(view->access & SLUICE_WRITE))
 		return -EACCES;
-	domain = sluice_domain_lock(view->holder->domain);
-	resource = view_resource(view);
-	if (resource && sluice_grant_covers(view->holder, resource, start, last,
-					    sluice_mode_writes)) {
-		block_free_range(view->block, start, last);
-		ret = 0;
-	}
-	sluice_domain_unlock(domain);
+	do {
+		ret = view_free_some(view, &start, last);
+		cond_resched();
+	} while (ret > 0);
 	return ret;
 }
 
@@ -463,7 +603,7 @@ static long view_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 static void view_put(struct view *view)
 {
 	if (view->block)
-		sluice_block_put(view->block);
+		block_put(view->block);
 	sluice_holder_put(view->holder);
 	sluice_lockspace_put(view->space);
 	kfree(view);
@@ -557,7 +697,7 @@ static int view_find(struct view *view, struct sluice_block_open *open)
 	ret = view_try(view, open, &new);
 	sluice_resource_free(new.resource);
 	if (new.block)
-		sluice_block_put(new.block);
+		block_put(new.block);
 	return ret;
 }
 

@@ -6,14 +6,13 @@
 
 #include "call.h"
 
-struct sluice_block;
 struct sluice_resource;
 
 /* SLUICE_IOC_BLOCK, on a holder. */
 long sluice_block_open(struct sluice_call *call);
 
-/* Nobody can ask for it any more. The domain's lock. */
-void sluice_block_put(struct sluice_block *block);
+/* Nobody can ask for the block of @resource any more. The domain's lock. */
+void sluice_block_forget(struct sluice_resource *resource);
 
 /**
  * sluice_block_revoke - take pages out of all mappings

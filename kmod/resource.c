@@ -345,9 +345,7 @@ static void resource_keep(struct sluice_resource *resource)
 static void resource_forget(struct sluice_resource *resource)
 {
 	marks_forget(resource);
-	if (resource->block)
-		sluice_block_put(resource->block);
-	resource->block = NULL;
+	sluice_block_forget(resource);
 }
 
 void sluice_resource_settle(struct sluice_resource *resource)

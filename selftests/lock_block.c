@@ -658,6 +658,45 @@ TEST_F(quota, bytes)
 	}
 }
 
+/* Each mapping is one of the user's locks, and so are the parts it is split into. */
+static void mappings_to_the_limit(long page)
+{
+	int space = must(make_lockspace(NULL, 0)), h = must(make_holder(NULL));
+	int view = must(open_block(h, space, SLUICE_OPEN_CREATE, 4 * page, 0)), i;
+	void *p[4];
+
+	for (i = 0; i < ARRAY(p); i++)
+		p[i] = map_view(view, 4 * page);
+	check(mmap(NULL, page, PROT_READ, MAP_SHARED, view, 0) == MAP_FAILED);
+	check(errno == EDQUOT);
+	must(munmap(p[0], 4 * page));
+	must(take(h, whole(space, KEY, SLUICE_EX)));
+	must(unlock_all(h));
+	/* In the middle: two are left. */
+	must(munmap(p[1] + page, page));
+	check(take(h, whole(space, KEY, SLUICE_EX)) == -EDQUOT);
+	must(munmap(p[1], page));
+	must(take(h, whole(space, KEY, SLUICE_EX)));
+}
+
+TEST_F(quota, mappings)
+{
+	uid_t uid[] = { OWNER, OWNER, STRANGER };
+	long page = sysconf(_SC_PAGESIZE);
+	size_t i;
+
+	parameter_set(&self->set, "user_locks", 4);
+	for (i = 0; i < ARRAY(uid); i++) {
+		pid_t pid = user(uid[i]);
+
+		if (!pid) {
+			mappings_to_the_limit(page);
+			_exit(0);
+		}
+		EXPECT_EQ(0, reap(pid)) TH_LOG("%zu", i);
+	}
+}
+
 /*
  * Ends.
  */
