@@ -50,26 +50,27 @@ static void deferred_share(struct kunit *test)
 	struct sluice_user *mallory = sluice_user_get(&init_user_ns, MALLORY);
 	struct sluice_user *alice = sluice_user_get(&init_user_ns, ALICE);
 	u32 i, n = WQ_MAX_ACTIVE + 1;
-	struct errand *stuck, other;
+	struct errand *stuck, *other;
 	struct completion gate;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(mallory) || IS_ERR(alice));
-	stuck = kunit_kcalloc(test, n, sizeof(*stuck), GFP_KERNEL);
+	stuck = kunit_kcalloc(test, n + 1, sizeof(*stuck), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, stuck);
+	other = &stuck[n];
 	init_completion(&gate);
 	for (i = 0; i < n; i++) {
 		errand_init(&stuck[i], mallory, &gate);
 		sluice_defer(&stuck[i].deferred);
 	}
-	errand_init(&other, alice, NULL);
-	sluice_defer(&other.deferred);
-	KUNIT_EXPECT_TRUE_MSG(test, errand_done(&other), "behind another's");
+	errand_init(other, alice, NULL);
+	sluice_defer(&other->deferred);
+	KUNIT_EXPECT_TRUE_MSG(test, errand_done(other), "behind another's");
 	complete_all(&gate);
 	for (i = 0; i < n; i++)
 		KUNIT_EXPECT_TRUE(test, errand_done(&stuck[i]));
 	for (i = 0; i < n; i++)
 		sluice_defer_cancel(&stuck[i].deferred);
-	sluice_defer_cancel(&other.deferred);
+	sluice_defer_cancel(&other->deferred);
 	for (i = 0; i < n; i++)
 		KUNIT_EXPECT_EQ(test, 1, atomic_read(&stuck[i].runs));
 	sluice_user_put(mallory);
@@ -118,21 +119,22 @@ static void deferred_again(struct kunit *test)
 {
 	struct sluice_user *alice = sluice_user_get(&init_user_ns, ALICE);
 	struct completion gate;
-	struct errand errand;
+	struct errand *errand;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(alice));
-	memset(&errand, 0, sizeof(errand));
+	errand = kunit_kzalloc(test, sizeof(*errand), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, errand);
 	init_completion(&gate);
-	errand_init(&errand, alice, &gate);
-	sluice_defer(&errand.deferred);
-	while (work_pending(&errand.deferred.work))
+	errand_init(errand, alice, &gate);
+	sluice_defer(&errand->deferred);
+	while (work_pending(&errand->deferred.work))
 		cond_resched();
-	sluice_defer(&errand.deferred);
+	sluice_defer(&errand->deferred);
 	complete_all(&gate);
-	KUNIT_EXPECT_TRUE(test, errand_done(&errand));
-	KUNIT_EXPECT_TRUE(test, errand_done(&errand));
-	sluice_defer_cancel(&errand.deferred);
-	KUNIT_EXPECT_EQ(test, 2, atomic_read(&errand.runs));
+	KUNIT_EXPECT_TRUE(test, errand_done(errand));
+	KUNIT_EXPECT_TRUE(test, errand_done(errand));
+	sluice_defer_cancel(&errand->deferred);
+	KUNIT_EXPECT_EQ(test, 2, atomic_read(&errand->runs));
 	sluice_user_put(alice);
 }
 
