@@ -601,9 +601,8 @@ static void grant_merge(struct sluice_grant *a, struct sluice_grant *b)
 	grant_trim(a, a->start, last);
 }
 
-/* What touches a range that has changed may be alike now. */
-static void grants_join(struct sluice_holder *holder,
-			struct sluice_resource *resource, u64 start, u64 last)
+void sluice_grant_join(struct sluice_holder *holder,
+		       struct sluice_resource *resource, u64 start, u64 last)
 {
 	u64 behind = last == SLUICE_END ? SLUICE_END : last + 1;
 	struct sluice_grant *grant, *next;
@@ -619,9 +618,9 @@ static void grants_join(struct sluice_holder *holder,
 	}
 }
 
-bool sluice_grant_set(struct sluice_holder *holder,
-		      struct sluice_resource *resource, u64 start, u64 last,
-		      u8 mode, struct sluice_grant **spares)
+bool sluice_grant_set_apart(struct sluice_holder *holder,
+			    struct sluice_resource *resource, u64 start,
+			    u64 last, u8 mode, struct sluice_grant **spares)
 {
 	struct sluice_grant *grant, *next;
 	bool changed = false;
@@ -650,8 +649,18 @@ bool sluice_grant_set(struct sluice_holder *holder,
 	}
 	if (changed)
 		block_revoke(resource, start, last);
+	return changed;
+}
+
+bool sluice_grant_set(struct sluice_holder *holder,
+		      struct sluice_resource *resource, u64 start, u64 last,
+		      u8 mode, struct sluice_grant **spares)
+{
+	bool changed = sluice_grant_set_apart(holder, resource, start, last,
+					      mode, spares);
+
 	if (changed && mode)
-		grants_join(holder, resource, start, last);
+		sluice_grant_join(holder, resource, start, last);
 	return changed;
 }
 
@@ -688,5 +697,5 @@ void sluice_grant_settle(struct sluice_grant *grant,
 	grant->fresh = false;
 	grant_tell_anew(grant);
 	grant_hold(grant);
-	grants_join(holder, grant->resource, start, last);
+	sluice_grant_join(holder, grant->resource, start, last);
 }

@@ -205,13 +205,25 @@ bool sluice_grant_set(struct sluice_holder *holder,
 		      struct sluice_resource *resource, u64 start, u64 last,
 		      u8 mode, struct sluice_grant **spares);
 
+/* The same, but what is alike now and touches stays two: see below. */
+bool sluice_grant_set_apart(struct sluice_holder *holder,
+			    struct sluice_resource *resource, u64 start,
+			    u64 last, u8 mode, struct sluice_grant **spares);
+
+/* What touches a range that has changed may be alike now: make it one. */
+void sluice_grant_join(struct sluice_holder *holder,
+		       struct sluice_resource *resource, u64 start, u64 last);
+
 /* Two ends of a grant; or of two kinds of marks one, and a new mark. */
 #define SLUICE_SPARES	3
 
 /* Return: one of @spares, which has it no more. */
 struct sluice_grant *sluice_spare_take(struct sluice_grant **spares);
 
-/* Return: how many spares sluice_grant_set() would use. */
+/*
+ * Return: how many spares sluice_grant_set() would use. That holds for each of
+ * several ranges that are apart as long as none of them was joined to others.
+ */
 u32 sluice_grant_set_needs(const struct sluice_holder *holder,
 			   const struct sluice_resource *resource, u64 start,
 			   u64 last, u8 mode);

@@ -76,13 +76,24 @@ static void unlock_do(struct sluice_want *want, struct list_head *dirty)
 								&want->key);
 
 	if (!resource ||
-	    !sluice_grant_set(want->holder, resource, want->start, want->last,
-			      want->mode, want->spares))
+	    !sluice_grant_set_apart(want->holder, resource, want->start,
+				    want->last, want->mode, want->spares))
 		return;
 	if (list_empty(&resource->waiters) && list_empty(&resource->dirty))
 		sluice_resource_settle(resource);
 	else
 		sluice_resource_dirty(resource, dirty);
+}
+
+/* Not before all is done: what one item joins another may have to divide. */
+static void unlock_join(struct sluice_want *want)
+{
+	struct sluice_resource *resource = sluice_resource_find(want->space,
+								&want->key);
+
+	if (resource && want->mode)
+		sluice_grant_join(want->holder, resource, want->start,
+				  want->last);
 }
 
 static int spares_get(struct sluice_wants *items)
@@ -124,6 +135,8 @@ static int unlock_try(struct sluice_holder *holder, struct sluice_wants *items,
 	ret = 0;
 	for (i = 0; i < items->count; i++)
 		unlock_do(&items->wants[i], &dirty);
+	for (i = 0; i < items->count; i++)
+		unlock_join(&items->wants[i]);
 	sluice_request_pass(&dirty);
 	if (sluice_request_waits(&holder->request))
 		sluice_deadlock_resolve(&holder->request);

@@ -227,6 +227,29 @@ TEST_F(range, unlock_of_items_is_atomic)
 	EXPECT_EQ(0, HELD(0));
 }
 
+/* One item leaves what the next one's range has: that stays another's. */
+TEST_F(range, unlock_of_items_side_by_side)
+{
+	struct sluice_item i[2] = { R(PR, 0, 5), R(CR, 6, 11) };
+
+	ASSERT_EQ(0, try(A, R(EX, 0, 5)));
+	ASSERT_EQ(0, try(A, R(PR, 6, 11)));
+	EXPECT_EQ(0, act_on(A, SLUICE_IOC_UNLOCK, i, 2, 0));
+	SEE("pppppprrrrrr....|.", 0);
+	EXPECT_EQ(2, HELD(0));
+	ASSERT_EQ(0, try(A, R(EX, 0, 3)));
+	ASSERT_EQ(0, try(A, R(PR, 4, 15)));
+	i[0] = R(PR, 0, 3);
+	i[1] = R(UNLOCKED, 4, 7);
+	EXPECT_EQ(0, act_on(A, SLUICE_IOC_UNLOCK, i, 2, 0));
+	SEE("pppp....pppppppp|.", 0);
+	i[0] = R(CR, 8, 11);
+	i[1] = R(CR, 12, 15);
+	EXPECT_EQ(0, act_on(A, SLUICE_IOC_UNLOCK, i, 2, 0));
+	SEE("pppp....rrrrrrrr|.", 0);
+	EXPECT_EQ(2, HELD(0)) TH_LOG("alike, so they are one");
+}
+
 /* What UNLOCK leaves of a byte must not depend on which item comes first. */
 TEST_F(range, unlock_of_items_that_overlap)
 {
@@ -483,20 +506,46 @@ static void random_lock(struct oracle *o, struct cast *c, int h)
 	check(ret || !(l.flags & SLUICE_LOCK_ANY) || l.index == first);
 }
 
+/* The next item may be right behind this one, of the same key. */
+static struct sluice_item random_beside(struct oracle *o, int space,
+					const struct sluice_item *before)
+{
+	struct sluice_item i = random_item(o, space, SLUICE_UNLOCKED);
+
+	if (last_of(before) == TAIL || !below(o, 3))
+		return i;
+	memcpy(i.key, before->key, sizeof(i.key));
+	i.key_len = before->key_len;
+	i.start = before->end + 1;
+	if (i.end < i.start)
+		i.end = i.start == TAIL ? SLUICE_END : i.start;
+	return i;
+}
+
+/* Up to three items that do not overlap, of which each may be another mode. */
 static void random_unlock(struct oracle *o, struct cast *c, int h)
 {
-	struct sluice_item i = random_item(o, c->space, SLUICE_UNLOCKED);
-	int want, ret;
+	struct sluice_item i[3];
+	int n = 0, k, want = 0, ret;
 
-	if (below(o, 2))
-		i.mode = SLUICE_UNLOCKED;
-	want = can_weaken(o, h, &i) ? 0 : -EINVAL;
-	ret = unlock(c->h[h], i);
+	do {
+		i[n] = n ? random_beside(o, c->space, &i[n - 1]) :
+			random_item(o, c->space, SLUICE_UNLOCKED);
+		if (below(o, 2))
+			i[n].mode = SLUICE_UNLOCKED;
+		for (k = 0; k < n && apart(&i[k], &i[n]); k++)
+			;
+		n += k == n;
+	} while (n < 3 && below(o, 2));
+	for (k = 0; k < n; k++)
+		if (!can_weaken(o, h, &i[k]))
+			want = -EINVAL;
+	ret = act_on(c->h[h], SLUICE_IOC_UNLOCK, i, n, 0);
 	if (ret != want)
-		fail("holder %d, [%llu, %llu] to %u: %d instead of %d", h, i.start,
-		     i.end, i.mode, ret, want);
-	if (!ret)
-		give(o, h, &i, false);
+		fail("holder %d, [%llu, %llu] to %u: %d instead of %d", h,
+		     i[0].start, i[0].end, i[0].mode, ret, want);
+	for (k = 0; !ret && k < n; k++)
+		give(o, h, &i[k], false);
 }
 
 static int holder_index(const struct cast *c, __u64 id)
