@@ -75,10 +75,12 @@ struct graph {
  * struct question - who is asked about
  * @request: it
  * @resource: or, if that is NULL, all that wait for this one and have a choice
+ * @all: or have none
  */
 struct question {
 	struct sluice_request *request;
 	struct sluice_resource *resource;
+	bool all;
 };
 
 static bool node_live(struct sluice_holder *holder, u64 mark)
@@ -176,7 +178,7 @@ static void graph_begin(struct graph *graph, const struct question *question,
 	if (request)
 		return;
 	list_for_each_entry(want, &question->resource->waiters, queued) {
-		if (sluice_request_any(&want->holder->request))
+		if (question->all || sluice_request_any(&want->holder->request))
 			graph_ask(graph, &want->holder->request);
 		cond_resched();
 	}
@@ -609,9 +611,10 @@ void sluice_deadlock_resolve(struct sluice_request *request)
 		break_asked(&question, &turns);
 }
 
-void sluice_deadlock_lost(struct sluice_resource *resource, u32 *turns)
+void sluice_deadlock_lost(struct sluice_resource *resource, bool found,
+			  u32 *turns)
 {
-	struct question question = { .resource = resource };
+	struct question question = { .resource = resource, .all = found };
 
 	sluice_domain_assert(resource->space->domain);
 	/*

@@ -78,9 +78,12 @@ void sluice_deadlock_resolve(struct sluice_request *request);
 /**
  * sluice_deadlock_lost - see that a choice less makes nobody wait for ever
  * @resource: of which something was declared lost; the domain's lock
+ * @found: or rather consistent, what was lost before: who waits for it stands
+ *	ahead of others again
  * @turns: that were taken in this call, 0 at first
  */
-void sluice_deadlock_lost(struct sluice_resource *resource, u32 *turns);
+void sluice_deadlock_lost(struct sluice_resource *resource, bool found,
+			  u32 *turns);
 
 /* Would @request, which waits, wait for ever? The domain's lock. */
 bool sluice_deadlock_stuck(struct sluice_request *request);

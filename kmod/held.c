@@ -379,13 +379,15 @@ static int recover_check(const struct sluice_wants *items)
 	return 0;
 }
 
-static void recover_do(struct sluice_want *want, bool lost,
+/* Return: whether anything was lost, and is no more. */
+static bool recover_do(struct sluice_want *want, bool lost,
 		       struct list_head *dirty)
 {
 	struct sluice_resource *resource = want_resource(want);
 	struct sluice_grant *mark;
+	bool found = sluice_resource_unmark(resource, want->start, want->last,
+					    want->spares);
 
-	sluice_resource_unmark(resource, want->start, want->last, want->spares);
 	mark = lost ? sluice_spare_take(want->spares) : NULL;
 	if (mark) {
 		mark->start = want->start;
@@ -395,13 +397,14 @@ static void recover_do(struct sluice_want *want, bool lost,
 		sluice_resource_mark(resource, mark, true);
 	}
 	sluice_resource_dirty(resource, dirty);
+	return found && !lost;
 }
 
 long sluice_held_recover(struct sluice_call *call)
 {
 	struct sluice_holder *holder = call->file->private_data;
 	struct sluice_items *arg = &call->arg.items;
-	bool lost = arg->flags == SLUICE_RECOVER_LOST;
+	bool lost = arg->flags == SLUICE_RECOVER_LOST, found = false;
 	struct sluice_domain *domain;
 	struct sluice_wants items sluice_unset;
 	LIST_HEAD(dirty);
@@ -420,10 +423,11 @@ long sluice_held_recover(struct sluice_call *call)
 	if (!ret)
 		ret = recover_check(&items);
 	for (i = 0; i < items.count && !ret; i++)
-		recover_do(&items.wants[i], lost, &dirty);
+		found |= recover_do(&items.wants[i], lost, &dirty);
 	sluice_request_pass(&dirty);
-	for (i = 0; i < items.count && !ret && lost; i++)
-		sluice_deadlock_lost(want_resource(&items.wants[i]), &turns);
+	for (i = 0; i < items.count && !ret && (lost || found); i++)
+		sluice_deadlock_lost(want_resource(&items.wants[i]), found,
+				     &turns);
 	sluice_domain_unlock(domain);
 	sluice_wants_free(&items);
 	return ret;

@@ -455,13 +455,15 @@ static bool mark_split(struct sluice_resource *resource,
 	return true;
 }
 
-void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
+bool sluice_resource_unmark(struct sluice_resource *resource, u64 start,
 			    u64 last, struct sluice_grant **spares)
 {
 	struct sluice_grant *mark;
+	bool lost = false;
 
 	sluice_domain_assert(resource->space->domain);
 	while ((mark = mark_overlapping(resource, start, last))) {
+		lost |= mark->lost;
 		if (mark->start < start && mark->last > last &&
 		    !mark_split(resource, mark, last, spares))
 			break;
@@ -472,6 +474,7 @@ void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
 		else
 			mark_drop(resource, mark);
 	}
+	return lost;
 }
 
 static u32 mark_cuts(const struct sluice_resource *resource, u64 start, u64 last)

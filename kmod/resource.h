@@ -199,8 +199,10 @@ bool sluice_resource_may_unmark(const struct sluice_resource *resource,
  * @last: last byte
  * @spares: become what is left behind the range of a mark that was also left
  *	before it: one for each kind
+ *
+ * Return: whether any of it was declared unrecoverable.
  */
-void sluice_resource_unmark(struct sluice_resource *resource, u64 start,
+bool sluice_resource_unmark(struct sluice_resource *resource, u64 start,
 			    u64 last, struct sluice_grant **spares);
 
 /* Return: SLUICE_OWNER_DIED and SLUICE_UNRECOVERABLE, as it is of the range. */

@@ -206,6 +206,40 @@ TEST_F(graph, made_by_what_is_lost)
 	EXPECT_EQ(-EDEADLK, outcome(H(2)));
 }
 
+/*
+ * What is lost nobody queues behind. Found again, 4 is ahead of 2 once more, who
+ * only waited for 1; but 4 waits for 3 or what 2 has, and 3 for that, too.
+ */
+TEST_F(graph, fairness_gives_way_to_what_is_found)
+{
+#define X(s, e)	range(self->c.space, "x", SLUICE_EX, s, e)
+	struct sluice_item all[] = {
+		X(10, 14), whole(self->c.space, "c", SLUICE_EX),
+	}, any[] = { X(0, 19), all[1] };
+	int n, i;
+
+	ASSERT_EQ(0, take(H(0), X(0, 0)));
+	ASSERT_EQ(0, recover(H(0), X(0, 0), SLUICE_RECOVER_LOST));
+	ASSERT_EQ(0, take(H(1), X(15, 19)));
+	ASSERT_EQ(-EINPROGRESS, lock_items(H(3), all, 2, SLUICE_LOCK_ASYNC));
+	ASSERT_EQ(-EINPROGRESS, lock_items(H(4), any, 2, SLUICE_LOCK_ASYNC |
+					   SLUICE_LOCK_ANY));
+	ASSERT_EQ(-EINPROGRESS, ask(H(2), X(15, 19)));
+	ASSERT_EQ(0, recover(H(0), X(0, 0), SLUICE_RECOVER_CONSISTENT));
+	ASSERT_EQ(0, unlock_all(H(0)));
+	ASSERT_EQ(0, unlock_all(H(1)));
+	/* Whoever of them was let past: he goes on, and then the others do. */
+	for (n = 0; n < 3; n++) {
+		for (i = 2; i < 5 && !is_done(H(i)); i++)
+			;
+		ASSERT_GT(5, i) TH_LOG("%d went on", n);
+		EXPECT_EQ(0, outcome(H(i)));
+		ASSERT_EQ(0, unlock_all(H(i)));
+	}
+	EXPECT_EQ(0, lockspace_stat(self->c.space).deadlocks);
+#undef X
+}
+
 /* Plain cycle search would see one here: 0 -> 1 -> 0. */
 TEST_F(graph, cycle_that_is_none)
 {

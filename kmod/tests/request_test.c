@@ -463,11 +463,11 @@ static const char *do_die(struct requests *rq, u32 h)
 static void recover(struct sluice_resource *resource, u64 start, u64 last,
 		    bool lost, struct sluice_grant **spares)
 {
+	bool found = sluice_resource_unmark(resource, start, last, spares);
 	struct sluice_grant *mark;
 	LIST_HEAD(dirty);
 	u32 turns = 0;
 
-	sluice_resource_unmark(resource, start, last, spares);
 	mark = lost ? sluice_spare_take(spares) : NULL;
 	if (mark) {
 		mark->start = start;
@@ -477,7 +477,8 @@ static void recover(struct sluice_resource *resource, u64 start, u64 last,
 	}
 	sluice_resource_dirty(resource, &dirty);
 	sluice_request_pass(&dirty);
-	sluice_deadlock_lost(resource, &turns);
+	if (lost || found)
+		sluice_deadlock_lost(resource, found && !lost, &turns);
 }
 
 /* Return: whether there is such a resource. */
