@@ -14,7 +14,8 @@
  *
  * While LOCK is at it the kernel's lock is not followed: it may have been had
  * for a grant that the caller has yet to be told of. What changes meanwhile is
- * remembered, and followed once that is settled.
+ * remembered, and followed once that is settled. Nor is it made weaker before:
+ * a stranger would be let in, and it could not be given back as it was.
  *
  * On a local file system who waits is woken; where locks are a server's, the
  * kernel cannot be asked to wait until a deadline, and is asked again and again.
@@ -224,6 +225,7 @@ void sluice_backing_settle(struct sluice_want *want)
 	if (!backing || !backing->trying)
 		return;
 	backing->trying = false;
+	WRITE_ONCE(backing->stronger, false);
 	backing_catch_up(backing);
 }
 
@@ -274,14 +276,65 @@ static int backing_flock(struct sluice_backing *backing, int type)
 	return ret;
 }
 
+/* How the holder has the byte @at, and until which it is the same. */
+static int backing_wanted(const struct sluice_backing *backing, u64 at,
+			  u64 *last)
+{
+	struct sluice_holder *holder = backing->holder;
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	struct sluice_grant *grant = NULL;
+	struct sluice_resource *resource;
+	int type = F_UNLCK;
+
+	resource = sluice_resource_find(backing->space, &backing->key);
+	if (resource)
+		grant = sluice_grant_own(holder, resource, at, *last);
+	if (grant && grant->start > at) {
+		*last = min(*last, grant->start - 1);
+	} else if (grant) {
+		*last = min(*last, grant->last);
+		if (grant->backed & SLUICE_ITEM_FCNTL)
+			type = backing_type(grant->mode);
+	}
+	sluice_domain_unlock(domain);
+	return type;
+}
+
+/* To read what the holder does not have as a writer: that stays as it is. */
+static int backing_fcntl_read(struct sluice_backing *backing, u64 start,
+			      u64 last)
+{
+	u64 at, until = min_t(u64, last, OFFSET_MAX);
+	int ret = 0;
+
+	last = until;
+	for (at = start; at <= last && !ret; at = until + 1) {
+		until = last;
+		if (backing_wanted(backing, at, &until) != F_WRLCK)
+			continue;
+		WRITE_ONCE(backing->stronger, true);
+		if (start < at)
+			ret = backing_fcntl(backing, F_RDLCK, start, at - 1);
+		start = until + 1;
+		cond_resched();
+	}
+	if (!ret && start <= last)
+		ret = backing_fcntl(backing, F_RDLCK, start, last);
+	return ret;
+}
+
 int sluice_backing_lock(struct sluice_backing *backing,
 			const struct sluice_kernel_lock *lock)
 {
 	int ret = 0;
 
 	if (lock->flags & SLUICE_ITEM_FCNTL) {
-		ret = backing_fcntl(backing, lock->type, lock->start,
-				    lock->last);
+		if (lock->type == F_RDLCK)
+			ret = backing_fcntl_read(backing, lock->start,
+						 lock->last);
+		else
+			ret = backing_fcntl(backing, lock->type, lock->start,
+					    lock->last);
 		backing->flags |= SLUICE_ITEM_FCNTL;
 	}
 	if (!ret && lock->flags & SLUICE_ITEM_FLOCK) {
@@ -313,8 +366,12 @@ int sluice_backing_try(struct sluice_want *want, s64 deadline)
 
 ktime_t sluice_time_left(s64 deadline)
 {
-	return deadline == SLUICE_NO_DEADLINE ? KTIME_MAX :
-		ktime_sub(deadline, ktime_get());
+	ktime_t now = ktime_get();
+
+	if (deadline == SLUICE_NO_DEADLINE)
+		return KTIME_MAX;
+	/* It may have been over before the clock began. */
+	return deadline > now ? deadline - now : 0;
 }
 
 bool sluice_wait_over(struct sluice_holder *holder, s64 deadline, int *why)
@@ -328,6 +385,23 @@ bool sluice_wait_over(struct sluice_holder *holder, s64 deadline, int *why)
 	else if (sluice_time_left(deadline) <= 0)
 		*why = -ETIMEDOUT;
 	return *why;
+}
+
+/* Has its holder some of it as a writer, and is to be a reader? */
+static bool want_weakens(const struct sluice_want *want)
+{
+	u64 at = want->start, until;
+
+	if (backing_type(want->mode) != F_RDLCK)
+		return false;
+	for (;; at = until + 1) {
+		until = want->last;
+		if (backing_wanted(want->backing, at, &until) == F_WRLCK)
+			return true;
+		if (until >= want->last)
+			return false;
+		cond_resched();
+	}
 }
 
 /* As do_lock_file_wait() of fs/locks.c, but with a deadline. */
@@ -366,7 +440,8 @@ int sluice_backing_wait(struct sluice_holder *holder, struct sluice_want *want,
 	int why = 0;
 
 	if (want && want->backed == SLUICE_ITEM_FCNTL &&
-	    !want->backing->remote && !want->backing->file->f_op->lock)
+	    !want->backing->remote && !want->backing->file->f_op->lock &&
+	    !want_weakens(want))
 		return wait_local(want, deadline);
 	slice = clamp_t(s64, sluice_time_left(deadline), 1, most);
 	set_current_state(TASK_INTERRUPTIBLE);
@@ -393,30 +468,6 @@ static bool backing_flocked(const struct sluice_backing *backing)
 		grant = sluice_grant_own_next(grant, SLUICE_END);
 	sluice_domain_unlock(domain);
 	return grant;
-}
-
-/* How the holder has the byte @at, and until which it is the same. */
-static int backing_wanted(const struct sluice_backing *backing, u64 at,
-			  u64 *last)
-{
-	struct sluice_holder *holder = backing->holder;
-	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
-	struct sluice_grant *grant = NULL;
-	struct sluice_resource *resource;
-	int type = F_UNLCK;
-
-	resource = sluice_resource_find(backing->space, &backing->key);
-	if (resource)
-		grant = sluice_grant_own(holder, resource, at, *last);
-	if (grant && grant->start > at) {
-		*last = min(*last, grant->start - 1);
-	} else if (grant) {
-		*last = min(*last, grant->last);
-		if (grant->backed & SLUICE_ITEM_FCNTL)
-			type = backing_type(grant->mode);
-	}
-	sluice_domain_unlock(domain);
-	return type;
 }
 
 /* Weakening cannot fail, but for want of memory: the lock stays too strong. */

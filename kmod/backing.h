@@ -27,6 +27,8 @@ struct sluice_want;
  * @flock: how flock() has it: F_UNLCK, F_RDLCK or F_WRLCK
  * @users: wants that are being locked
  * @trying: a lock was tried, and it is not settled yet whether it is kept
+ * @stronger: of what was tried the holder has some as a writer, and it is left
+ *	so until that is settled; read and written with nothing locked
  * @behind: it has yet to follow what the holder has, from @behind_start to
  *	@behind_last
  * @behind_start: likewise
@@ -45,6 +47,7 @@ struct sluice_backing {
 	int flock;
 	u32 users;
 	bool trying;
+	bool stronger;
 	bool behind;
 	u64 behind_start;
 	u64 behind_last;
@@ -112,7 +115,7 @@ int sluice_backing_wait(struct sluice_holder *holder, struct sluice_want *want,
 /* No wait for a stranger or a file server is longer at a time. */
 #define SLUICE_WAIT_SLICE	(50 * NSEC_PER_MSEC)
 
-/* Return: nanoseconds, KTIME_MAX for ever; 0 or less if it has passed. */
+/* Return: nanoseconds, KTIME_MAX for ever; 0 if it has passed. */
 ktime_t sluice_time_left(s64 deadline);
 
 /* Return: whether a wait in LOCK is over, and @why. */

@@ -324,7 +324,8 @@ static bool want_is_all(const struct sluice_want *want)
 {
 	const struct sluice_backing *backing = want->backing;
 
-	return backing && backing->trying && want->backed == backing->flags;
+	return backing && backing->trying && !READ_ONCE(backing->stronger) &&
+		want->backed == backing->flags;
 }
 
 void sluice_wants_settle(struct sluice_holder *holder,

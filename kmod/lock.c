@@ -159,7 +159,8 @@ static int lock_start(struct sluice_call *call, const struct sluice_wants *items
 
 /*
  * What is not fresh is the holder's like all that it has: leases end it, and
- * other threads let go of it, or weaken it.
+ * other threads let go of it, or weaken it. The lease of what is fresh nobody
+ * looks at yet, and if it ends it the holder keeps what it had.
  */
 static bool want_in_hand(const struct sluice_want *want)
 {
@@ -167,8 +168,11 @@ static bool want_in_hand(const struct sluice_want *want)
 	struct sluice_resource *resource;
 
 	sluice_domain_assert(want->holder->domain);
-	if (!want->backed || !want->granted || want->grant)
+	if (!want->backed || !want->granted)
 		return true;
+	if (want->grant)
+		return !want->grant->expires ||
+			want->grant->expires > ktime_get_ns();
 	resource = sluice_resource_find(want->space, &want->key);
 	if (resource)
 		grant = sluice_grant_own(want->holder, resource, want->start,

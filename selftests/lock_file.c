@@ -7,6 +7,7 @@
 #include "lock.h"
 #include "refusal.h"
 
+#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -399,6 +400,17 @@ TEST_F(file, until_the_deadline)
 	EXPECT_EQ(0, try(B, I(PR)));
 }
 
+TEST_F(file, deadlines_long_over)
+{
+	struct sluice_item i[] = { I(EX), J(EX) };
+
+	THEY_HAVE(0, F_RDLCK);
+	EXPECT_EQ(-ETIMEDOUT, lock_until(A, i, 1, 0, -1));
+	EXPECT_EQ(-ETIMEDOUT, lock_until(A, i, 1, 0, LLONG_MIN));
+	EXPECT_EQ(-ETIMEDOUT, lock_until(A, i, 2, 0, LLONG_MIN));
+	EXPECT_EQ(1, lines_of(&self->s, "")) TH_LOG("theirs alone");
+}
+
 /* Later ones of ours wait behind the one that waits for a stranger. */
 TEST_F(file, queue_behind)
 {
@@ -479,7 +491,7 @@ TEST_F(file, cancelled)
  */
 
 /* A child that locks the first file as strangers do, and says so. */
-static pid_t strange_child(struct setting *s, enum stranger who,
+static pid_t strange_child(struct setting *s, enum stranger who, short type,
 			   struct step *got)
 {
 	pid_t pid = child();
@@ -487,7 +499,7 @@ static pid_t strange_child(struct setting *s, enum stranger who,
 	if (!pid) {
 		int fd = must(open(s->path[0], O_RDWR | O_CLOEXEC));
 
-		must(strange(who, fd, F_WRLCK, true, 0, SLUICE_END));
+		must(strange(who, fd, type, true, 0, SLUICE_END));
 		step_say(got);
 		for (;;)
 			pause();
@@ -506,7 +518,7 @@ TEST_F(file, they_wait)
 	pid_t pid;
 
 	ASSERT_EQ(0, take(A, I(EX)));
-	pid = strange_child(&self->s, self->s.who, &got);
+	pid = strange_child(&self->s, self->s.who, F_WRLCK, &got);
 	sleep_us(100000);
 	EXPECT_TRUE(until(sleeps(pid)));
 	EXPECT_FALSE(heard(&got));
@@ -522,7 +534,7 @@ TEST_F(file, they_wait)
 TEST_F(file, they_are_killed)
 {
 	struct step got = step_make();
-	pid_t pid = strange_child(&self->s, self->s.who, &got);
+	pid_t pid = strange_child(&self->s, self->s.who, F_WRLCK, &got);
 	struct waiter *w;
 
 	step_hear(&got);
@@ -530,7 +542,7 @@ TEST_F(file, they_are_killed)
 	kill_and_reap(pid);
 	EXPECT_EQ(0, waiter_end(w));
 	/* Waiting, and not having it. */
-	pid = strange_child(&self->s, self->s.who, &got);
+	pid = strange_child(&self->s, self->s.who, F_WRLCK, &got);
 	EXPECT_TRUE(until(sleeps(pid)));
 	kill_and_reap(pid);
 	EXPECT_EQ(-EAGAIN, THEY_TRY(F_RDLCK));
@@ -551,7 +563,7 @@ TEST_F(file, our_owner_is_killed)
 			pause();
 	}
 	step_hear(&ready);
-	stranger = strange_child(&self->s, self->s.who, &got);
+	stranger = strange_child(&self->s, self->s.who, F_WRLCK, &got);
 	sleep_us(100000);
 	EXPECT_FALSE(heard(&got));
 	kill_and_reap(pid);
@@ -919,6 +931,75 @@ TEST_F(ranges, taken_back_while_it_waits)
 	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_RDLCK, 0, 9)) TH_LOG("what it had");
 	EXPECT_EQ(1, lockspace_stat(SPACE).grants);
 	EXPECT_EQ(0, try(A, R(EX, 100, 129))) TH_LOG("and again");
+}
+
+/* The lease of what one does not have yet: it ends the asking, and nothing else. */
+TEST_F(ranges, conversion_ends_while_it_waits)
+{
+	struct sluice_item i = R(EX, 0, 9);
+	struct waiter *w;
+
+	ASSERT_EQ(0, take(A, R(PR, 0, 9)));
+	THEY_HAVE(0, F_RDLCK);
+	i.lease = 50 * NSEC_PER_MSEC;
+	w = awaits(A, i, 0);
+	sleep_us(200000);
+	THEY_LET_GO(0);
+	EXPECT_EQ(-ESTALE, waiter_end(w));
+	EXPECT_EQ(1, lockspace_stat(SPACE).grants);
+	EXPECT_EQ(0, lockspace_stat(SPACE).died);
+	EXPECT_EQ(F_RDLCK, shown_at(&self->s, 5, NULL, NULL)) TH_LOG("what it had");
+	EXPECT_EQ(0, try(B, R(PR, 0, 9)));
+}
+
+/*
+ * Who has it as a writer, and asks to be a reader, lets no stranger in before
+ * he is told that he is one: there would be no way back.
+ */
+TEST_F(ranges, not_weakened_before_it_is_kept)
+{
+	struct sluice_item items[] = { R(PR, 0, 99), J(EX) }, part = R(PR, 0, 49);
+	struct sluice_item *bad = read_only(&part, sizeof(part));
+	struct step got = step_make();
+	unsigned long n = scaled(300, 50), i;
+	pid_t pid;
+
+	ASSERT_EQ(0, take(A, R(EX, 0, 99)));
+	THEY_HAVE(1, F_WRLCK);
+	pid = strange_child(&self->s, self->s.who, F_RDLCK, &got);
+	EXPECT_TRUE(until(sleeps(pid)));
+	for (i = 0; i < n && !heard(&got); i++) {
+		ASSERT_EQ(-EAGAIN, lock_items(A, items, 2, SLUICE_LOCK_TRY));
+		ASSERT_EQ(-EFAULT, lock_items(A, bad, 1, 0));
+	}
+	EXPECT_FALSE(heard(&got)) TH_LOG("after %lu", i);
+	EXPECT_EQ(F_WRLCK, shown_at(&self->s, 50, NULL, NULL));
+	THEY_LET_GO(1);
+	EXPECT_EQ(0, lock_items(A, items, 2, SLUICE_LOCK_TRY));
+	step_hear(&got);
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_WRLCK, 0, 99));
+	kill_and_reap(pid);
+}
+
+/* Nor while it waits for the rest of what it asks for. */
+TEST_F(ranges, not_weakened_while_it_waits)
+{
+	struct waiter *w;
+
+	ASSERT_EQ(0, take(A, R(EX, 10, 19)));
+	must(strange(self->s.who, self->s.theirs[0], F_WRLCK, false, 25, 29));
+	w = awaits(A, R(PR, 0, 29), in_ms(300));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_RDLCK, 10, 19));
+	EXPECT_EQ(-ETIMEDOUT, waiter_end(w));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_RDLCK, 10, 19));
+	EXPECT_EQ(0, THEY_TRY_AT(F_WRLCK, 0, 9));
+	w = awaits(A, R(PR, 0, 29), 0);
+	must(strange(self->s.who, self->s.theirs[0], F_UNLCK, false, 25, 29));
+	EXPECT_EQ(0, waiter_end(w));
+	EXPECT_EQ(0, THEY_TRY_AT(F_RDLCK, 0, 29));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_WRLCK, 0, 0));
+	EXPECT_EQ(-EAGAIN, THEY_TRY_AT(F_WRLCK, 29, 29));
+	EXPECT_EQ(1, lines_of(&self->s, "READ")) TH_LOG("it is one");
 }
 
 /* A conversion without the flag is one also if it comes later. */
