@@ -248,6 +248,20 @@ static int request_queue(struct sluice_request *request)
 	return ret;
 }
 
+/* Who is refused at once has passed nobody. */
+static void want_unpass(struct sluice_want *want)
+{
+	struct sluice_want *behind = want;
+
+	if (list_empty(&want->queued))
+		return;
+	list_for_each_entry_continue(behind, &want->resource->waiters, queued) {
+		if (behind->holder != want->holder)
+			behind->passed -= wants_conflict(behind, want);
+		cond_resched();
+	}
+}
+
 /*
  * Who stands in the way.
  */
@@ -691,7 +705,7 @@ static void resources_settle(struct list_head *dirty)
 int sluice_request_start(struct sluice_request *request)
 {
 	LIST_HEAD(dirty);
-	u32 index;
+	u32 index, i;
 	int ret;
 
 	request_assert(request);
@@ -705,6 +719,8 @@ int sluice_request_start(struct sluice_request *request)
 		sluice_request_grant(request, index, &dirty);
 	else if (!ret)
 		ret = request_wait(request, index);
+	for (i = 0; i < request->count && ret && ret != -EINPROGRESS; i++)
+		want_unpass(&request->wants[i]);
 	if (ret && ret != -EINPROGRESS)
 		request_leave(request, &dirty);
 	resources_settle(&dirty);

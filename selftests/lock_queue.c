@@ -205,6 +205,25 @@ TEST_F(queue, bypass_of_a_reader_is_bounded)
 	EXPECT_LE(PASSED_MAX / 2, n);
 }
 
+/* Who only tries has passed nobody, however often and however urgent. */
+TEST_F(queue, tries_are_no_bypass)
+{
+	struct sluice_lock l = { .flags = SLUICE_LOCK_TRY, .priority = 10 };
+	struct sluice_item i = I(EX);
+	int n;
+
+	ASSERT_EQ(0, take(H(0), I(EX)));
+	WAITS(1, I(EX));
+	for (n = 0; n < 2 * PASSED_MAX; n++)
+		ASSERT_EQ(-EAGAIN, lock_full(H(2), &l, &i, 1));
+	ASSERT_EQ(-EINPROGRESS, ask_urgently(H(3), I(EX), 10));
+	ASSERT_EQ(0, unlock_all(H(0)));
+	EXPECT_EQ(0, outcome(H(3)));
+	EXPECT_FALSE(is_done(H(1)));
+	ASSERT_EQ(0, unlock_all(H(3)));
+	EXPECT_EQ(0, outcome(H(1)));
+}
+
 /*
  * Crowds that leave no gap as far as they can, each process with its holder.
  */
