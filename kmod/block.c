@@ -701,6 +701,34 @@ static int view_find(struct view *view, struct sluice_block_open *open)
 	return ret;
 }
 
+/* What was made for a call that failed: unless another has found it already. */
+static void view_unmake(struct view *view)
+{
+	struct sluice_domain *domain = sluice_domain_lock(view->holder->domain);
+	struct sluice_resource *resource;
+
+	resource = sluice_resource_find(view->space, &view->key);
+	if (resource && resource->block == view->block &&
+	    kref_read(&view->block->ref) == 2) {
+		sluice_block_forget(resource);
+		sluice_resource_settle(resource);
+	}
+	sluice_domain_unlock(domain);
+}
+
+static long view_install(struct sluice_call *call, struct view *view,
+			 struct file *file)
+{
+	long fd;
+
+	get_file(file);
+	fd = sluice_call_fd(call, file);
+	if (fd < 0 && call->arg.block.created)
+		view_unmake(view);
+	fput(file);
+	return fd;
+}
+
 static int open_check(struct sluice_block_open *open)
 {
 	bool create = open->flags & SLUICE_OPEN_CREATE;
@@ -748,8 +776,10 @@ long sluice_block_open(struct sluice_call *call)
 	}
 	file = anon_inode_getfile("[sluice-block]", &view_fops, view, O_RDWR);
 	if (IS_ERR(file)) {
+		if (open->created)
+			view_unmake(view);
 		view_put(view);
 		return PTR_ERR(file);
 	}
-	return sluice_call_fd(call, file);
+	return view_install(call, view, file);
 }

@@ -461,6 +461,26 @@ TEST_F(block, opened)
 	EXPECT_EQ(-EINVAL, call(A, SLUICE_IOC_BLOCK, &o));
 }
 
+/* Who cannot be given a view has not made a block, either. */
+TEST_F(block, no_descriptor_left)
+{
+	struct sluice_block_open o = open_of(SPACE, "new", SLUICE_OPEN_CREATE |
+					     SLUICE_OPEN_EXCL, PAGE, 0);
+	struct rlimit lim, none = { };
+	__u64 resources = lockspace_stat(SPACE).resources;
+
+	must(getrlimit(RLIMIT_NOFILE, &lim));
+	none.rlim_max = lim.rlim_max;
+	must(setrlimit(RLIMIT_NOFILE, &none));
+	EXPECT_EQ(-EMFILE, call(A, SLUICE_IOC_BLOCK, &o));
+	EXPECT_EQ(-EMFILE, open_block(A, SPACE, 0, 0, 0));
+	must(setrlimit(RLIMIT_NOFILE, &lim));
+	EXPECT_EQ(resources, lockspace_stat(SPACE).resources);
+	ASSERT_LE(0, open_block(A, SPACE, 0, 0, 0)) TH_LOG("one that was there");
+	EXPECT_LE(0, call(A, SLUICE_IOC_BLOCK, &o));
+	EXPECT_EQ(1, o.created);
+}
+
 static int try_map(int view, size_t size, int prot, int flags, off_t offset)
 {
 	void *p = mmap(NULL, size, prot, flags, view, offset);
