@@ -320,16 +320,21 @@ static struct sluice_request *victim_choose(u32 policy,
 	return victim;
 }
 
-static void step_write(struct sluice_cycle_step *step, struct sluice_want *want,
-		       struct sluice_request *victim)
+static void step_write(struct sluice_cycle_step *step,
+		       const struct sluice_lockspace *keeper,
+		       struct sluice_want *want, struct sluice_request *victim)
 {
+	const struct sluice_object *object = &want->space->object;
 	struct sluice_holder *holder = want->holder;
 
 	step->holder = holder->id;
 	step->since = holder->request.since;
 	step->start = want->start;
 	step->last = want->last;
-	step->space = want->space->object.id;
+	step->space = object->id;
+	sluice_rights_get(&step->rights, object);
+	step->elsewhere = READ_ONCE(object->entry.home) !=
+		READ_ONCE(keeper->object.entry.home);
 	step->mode = want->mode;
 	step->blocked_by = want->standing->mode;
 	step->flags = &holder->request == victim ? SLUICE_WAITS_VICTIM : 0;
@@ -365,6 +370,7 @@ static void cycle_free(struct sluice_lockspace *space, struct sluice_cycle *cycl
 	for (i = 0; i < cycle->kept; i++) {
 		put_pid(cycle->steps[i].tgid);
 		put_pid(cycle->steps[i].tid);
+		sluice_rights_put(&cycle->steps[i].rights);
 	}
 	kfree(cycle);
 }
@@ -419,7 +425,7 @@ static void cycle_record(struct sluice_lockspace *space,
 	at = length;
 	for (want = last; want; want = cycle_before(want))
 		if (--at < kept)
-			step_write(&cycle->steps[at], want, victim);
+			step_write(&cycle->steps[at], space, want, victim);
 	cycle_keep(space, cycle);
 }
 

@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 
 #include "compat.h"
+#include "object.h"
 #include "resource.h"
 
 struct pid;
@@ -21,6 +22,8 @@ struct sluice_request;
  * @start: first byte wanted
  * @last: last byte wanted
  * @space: id of the lockspace
+ * @rights: to that
+ * @elsewhere: that is of another network namespace than the one that keeps this
  * @mode: wanted
  * @blocked_by: mode the next one had
  * @flags: SLUICE_WAITS_*
@@ -36,6 +39,8 @@ struct sluice_cycle_step {
 	u64 start;
 	u64 last;
 	u64 space;
+	struct sluice_rights rights;
+	bool elsewhere;
 	u8 mode;
 	u8 blocked_by;
 	u32 flags;

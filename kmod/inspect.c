@@ -203,25 +203,60 @@ long sluice_inspect_locks(struct sluice_call *call)
 	return ret;
 }
 
-static void waits_tell(struct sluice_waits *waits,
-		       const struct sluice_cycle_step *step)
+static void waits_tell_holder(struct sluice_waits *waits,
+			      const struct sluice_cycle_step *step)
 {
-	memset(waits, 0, sizeof(*waits));
 	waits->holder = step->holder;
 	waits->since = step->since;
+	waits->pid = pid_vnr(step->tgid);
+	waits->tid = pid_vnr(step->tid);
+	waits->uid = from_kuid_munged(current_user_ns(), step->uid);
+	memcpy(waits->comm, step->comm, sizeof(waits->comm));
+}
+
+static void waits_tell_resource(struct sluice_waits *waits,
+				const struct sluice_cycle_step *step)
+{
 	waits->start = step->start;
 	waits->end = step->last;
 	waits->lockspace = step->space;
 	waits->mode = step->mode;
 	waits->blocked_by = step->blocked_by;
-	waits->flags = step->flags;
-	waits->pid = pid_vnr(step->tgid);
-	waits->tid = pid_vnr(step->tid);
-	waits->uid = from_kuid_munged(current_user_ns(), step->uid);
 	waits->kind = step->key.kind;
 	waits->key_len = step->key.len;
 	memcpy(waits->key, step->key.bytes, SLUICE_KEY_MAX);
-	memcpy(waits->comm, step->comm, sizeof(waits->comm));
+}
+
+/* Who reads it has this lockspace open; may he know of the step's? */
+static bool step_visible(const struct sluice_lockspace *space,
+			 const struct sluice_cycle_step *step)
+{
+	return step->space == space->object.id ||
+		(!step->elsewhere && sluice_rights_visible(&step->rights));
+}
+
+/*
+ * A cycle may lead through lockspaces that the reader may not open. What is in
+ * there he is not told, nor who is: but for those whom he can see as they wait,
+ * or have what the one before them waits for.
+ */
+static void waits_tell(struct sluice_waits *waits, u32 room,
+		       const struct sluice_lockspace *space,
+		       const struct sluice_cycle *cycle)
+{
+	bool before = cycle->kept == cycle->length &&
+		step_visible(space, &cycle->steps[cycle->kept - 1]), visible;
+	u32 i;
+
+	memset(waits, 0, array_size(room, sizeof(*waits)));
+	for (i = 0; i < room; i++, before = visible) {
+		visible = step_visible(space, &cycle->steps[i]);
+		waits[i].flags = cycle->steps[i].flags;
+		if (visible || before)
+			waits_tell_holder(&waits[i], &cycle->steps[i]);
+		if (visible)
+			waits_tell_resource(&waits[i], &cycle->steps[i]);
+	}
 }
 
 static struct sluice_cycle *cycle_after(struct sluice_lockspace *space,
@@ -242,15 +277,14 @@ static int deadlock_copy(struct sluice_lockspace *space,
 {
 	struct sluice_domain *domain = sluice_domain_lock(space->domain);
 	struct sluice_cycle *cycle = cycle_after(space, deadlock->after);
-	int i, written = -ENOENT;
+	int written = -ENOENT;
 
 	if (cycle) {
 		deadlock->id = cycle->number;
 		deadlock->when = cycle->when;
 		deadlock->length = cycle->length;
 		written = min(cycle->kept, room);
-		for (i = 0; i < written; i++)
-			waits_tell(&waits[i], &cycle->steps[i]);
+		waits_tell(waits, written, space, cycle);
 	}
 	sluice_domain_unlock(domain);
 	return written;

@@ -105,24 +105,61 @@ void sluice_object_unuse(struct sluice_object *object)
 	object->type->unused(object);
 }
 
-static bool object_permits(struct sluice_object *object, u32 access)
+/* Without the reference. */
+static struct sluice_rights object_rights(const struct sluice_object *object)
 {
-	umode_t mode = object->mode;
+	return (struct sluice_rights) {
+		.uid = object->uid,
+		.gid = object->gid,
+		.mode = object->mode,
+		.user_ns = object->user_ns,
+	};
+}
+
+void sluice_rights_get(struct sluice_rights *rights,
+		       const struct sluice_object *object)
+{
+	*rights = object_rights(object);
+	get_user_ns(rights->user_ns);
+}
+
+void sluice_rights_put(struct sluice_rights *rights)
+{
+	put_user_ns(rights->user_ns);
+}
+
+static bool rights_permit(const struct sluice_rights *rights, u32 access)
+{
+	umode_t mode = rights->mode;
 	umode_t want = (access & SLUICE_READ ? 4 : 0) |
 		(access & SLUICE_WRITE ? 2 : 0);
 
-	if (uid_eq(current_euid(), object->uid))
+	if (uid_eq(current_euid(), rights->uid))
 		mode >>= 6;
-	else if (in_egroup_p(object->gid))
+	else if (in_egroup_p(rights->gid))
 		mode >>= 3;
 	return !(want & ~mode) ||
-		ns_capable(object->user_ns, CAP_IPC_OWNER);
+		ns_capable(rights->user_ns, CAP_IPC_OWNER);
+}
+
+static bool object_permits(struct sluice_object *object, u32 access)
+{
+	struct sluice_rights rights = object_rights(object);
+
+	return rights_permit(&rights, access);
+}
+
+bool sluice_rights_visible(const struct sluice_rights *rights)
+{
+	return rights_permit(rights, SLUICE_READ) ||
+		rights_permit(rights, SLUICE_WRITE);
 }
 
 bool sluice_object_visible(struct sluice_object *object)
 {
-	return object_permits(object, SLUICE_READ) ||
-		object_permits(object, SLUICE_WRITE);
+	struct sluice_rights rights = object_rights(object);
+
+	return sluice_rights_visible(&rights);
 }
 
 static struct file *object_file(struct sluice_object *object, u32 access)

@@ -93,6 +93,20 @@ struct sluice_object {
 };
 
 /**
+ * struct sluice_rights - whom an object lets, for when it may be gone
+ * @uid: owner
+ * @gid: group
+ * @mode: permission bits
+ * @user_ns: capabilities count there; reference
+ */
+struct sluice_rights {
+	kuid_t uid;
+	kgid_t gid;
+	umode_t mode;
+	struct user_namespace *user_ns;
+};
+
+/**
  * struct sluice_object_file - a descriptor of an object
  * @object: what it refers to
  * @access: SLUICE_READ, SLUICE_WRITE
@@ -128,6 +142,12 @@ void sluice_object_unuse(struct sluice_object *object);
 
 /* Return: whether the caller may open it, for reading or for writing. */
 bool sluice_object_visible(struct sluice_object *object);
+
+/* The same of an object as it was when they were got. */
+void sluice_rights_get(struct sluice_rights *rights,
+		       const struct sluice_object *object);
+void sluice_rights_put(struct sluice_rights *rights);
+bool sluice_rights_visible(const struct sluice_rights *rights);
 
 /* Of SLUICE_IOC_OPEN and the like, on the device. */
 long sluice_object_open(struct sluice_call *call,

@@ -47,7 +47,7 @@ void sluice_registry_add(struct net *net, struct sluice_entry *entry,
 	entry->id = id;
 	entry->ref = ref;
 	mutex_lock(&registry_lock);
-	entry->home = home;
+	WRITE_ONCE(entry->home, home);
 	rb_add(&entry->node, &home->trees[kind], entry_before);
 	home->changes[kind]++;
 	mutex_unlock(&registry_lock);
@@ -60,7 +60,7 @@ static void entry_remove(struct sluice_entry *entry)
 	lockdep_assert_held(&registry_lock);
 	rb_erase(&entry->node, &home->trees[entry->kind]);
 	home->changes[entry->kind]++;
-	entry->home = NULL;
+	WRITE_ONCE(entry->home, NULL);
 }
 
 void sluice_registry_remove(struct sluice_entry *entry)

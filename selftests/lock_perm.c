@@ -104,6 +104,76 @@ TEST(listed_to_whom)
 	EXPECT_FALSE(name_listed(NAME)) TH_LOG("it is no channel");
 }
 
+/*
+ * A ring over a lockspace that all may look at, and one that only root may.
+ */
+static int reads_ring(void *arg)
+{
+	struct sluice_waits *hidden = NULL, *shown = NULL, w[3] = { };
+	static const char key[SLUICE_KEY_MAX];
+	struct sluice_deadlock d = {
+		.waits = (uintptr_t)w, .count = 3, .entry_size = sizeof(w[0]),
+	};
+	const __u64 *ids = arg;
+	int i, told = 0;
+
+	if (call(must(open_lockspace(NAME, SLUICE_READ)), SLUICE_IOC_DEADLOCK, &d))
+		return -ESRCH;
+	check(d.count == 3 && d.length == 3);
+	for (i = 0; i < 3; i++) {
+		told += !!w[i].lockspace;
+		if (w[i].lockspace)
+			shown = &w[i];
+		else if (!w[i].holder)
+			hidden = &w[i];
+	}
+	if (told == 3)
+		return 0;
+	check(told == 1 && shown && hidden);
+	check(shown->holder == ids[0] && shown->pid && shown->key_len == 1);
+	/* Who has it is seen in there; who waits for him is not. */
+	i = shown + 1 - w;
+	check(w[i % 3].holder == ids[1] && w[i % 3].pid && hidden == &w[(i + 1) % 3]);
+	for (i = 0; i < 3; i++) {
+		if (&w[i] == shown)
+			continue;
+		check(!w[i].kind && !w[i].key_len && !w[i].mode);
+		check(!w[i].start && !w[i].end && !w[i].blocked_by);
+		check(!memcmp(w[i].key, key, sizeof(key)));
+	}
+	check(!hidden->since && !hidden->pid && !hidden->tid && !hidden->uid);
+	check(!memcmp(hidden->comm, key, sizeof(hidden->comm)));
+	return -ENOENT;
+}
+
+/* 0 waits for what 1 has in the one; 1 for 2 and 2 for 0 in the other. */
+TEST(deadlock_through_a_hidden_one)
+{
+	int space, hidden, h[3], i;
+	__u64 ids[3];
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	device();
+	space = space_as_made(0644, OWNER, GROUP);
+	hidden = must(make_lockspace("private", 0));
+	for (i = 0; i < 3; i++)
+		h[i] = must(make_holder(&ids[i]));
+	ASSERT_EQ(0, take(h[1], whole(space, "a", SLUICE_EX)));
+	ASSERT_EQ(0, take(h[2], whole(hidden, "b", SLUICE_EX)));
+	ASSERT_EQ(0, take(h[0], whole(hidden, "c", SLUICE_EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(h[1], whole(hidden, "b", SLUICE_EX)));
+	ASSERT_EQ(-EINPROGRESS, ask(h[2], whole(hidden, "c", SLUICE_EX)));
+	ASSERT_EQ(-EDEADLK, take(h[0], whole(space, "a", SLUICE_EX)));
+	EXPECT_EQ(0, reads_ring(ids)) TH_LOG("root sees all");
+	EXPECT_EQ(-ENOENT, as_user(OWNER, GROUP, 0, reads_ring, ids));
+	EXPECT_EQ(-ENOENT, as_user(STRANGER, OTHER_GROUP, 0, reads_ring, ids));
+	for (i = 0; i < 3; i++)
+		close(h[i]);
+	close(space);
+	close(hidden);
+}
+
 static int root_without(int cap)
 {
 	pid_t pid = child();

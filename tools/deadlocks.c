@@ -86,7 +86,9 @@ static void print_who(const struct sluice_waits *who)
 	char comm[COMM_TEXT_SIZE];
 
 	comm_text(who->comm, comm);
-	if (who->pid)
+	if (!who->holder)
+		printf("somebody");
+	else if (who->pid)
 		printf("process %d (%s)", who->pid, comm);
 	else
 		printf("a process (%s)", comm);
@@ -106,6 +108,12 @@ static void print_resource(const struct show *show, const struct sluice_waits *w
 		printf(" in lockspace '%s'", space_name(show, w->lockspace, name));
 }
 
+/* What is in a lockspace that one may not open is not told. */
+static bool is_told(const struct sluice_waits *w)
+{
+	return w->lockspace;
+}
+
 static void print_step(const struct show *show,
 		       const struct sluice_deadlock *deadlock,
 		       const struct sluice_waits *w,
@@ -117,17 +125,25 @@ static void print_step(const struct show *show,
 	print_who(w);
 	if (w->flags & SLUICE_WAITS_VICTIM)
 		printf(" asked for ");
-	else
+	else if (w->holder)
 		printf(" had waited %.1f s for ", waited > 0 ? waited : 0);
-	print_resource(show, w);
-	printf(" in mode %s", mode_name(w->mode));
+	else
+		printf(" had waited for ");
+	if (is_told(w)) {
+		print_resource(show, w);
+		printf(" in mode %s", mode_name(w->mode));
+	} else {
+		printf("something in a lockspace that you may not open");
+	}
 	printf(", which ");
 	if (next)
 		print_who(next);
 	else
 		printf("somebody else");
-	printf(" has in mode %s%s\n", mode_name(w->blocked_by),
-	       w->flags & SLUICE_WAITS_VICTIM ? ", and got EDEADLK" : "");
+	printf(" has");
+	if (is_told(w))
+		printf(" in mode %s", mode_name(w->blocked_by));
+	printf("%s\n", w->flags & SLUICE_WAITS_VICTIM ? ", and got EDEADLK" : "");
 }
 
 static void print_deadlock(struct show *show,
@@ -159,20 +175,27 @@ static struct json_object *json_of_step(const struct show *show,
 	struct json_object *object = json_object_new_object();
 	char text[PRINTABLE_NAME_SIZE];
 
-	json_add_number(object, "holder", w->holder);
-	json_add_number(object, "pid", w->pid);
-	json_add_number(object, "tid", w->tid);
-	json_add_number(object, "uid", w->uid);
-	json_add_string(object, "command", comm_text(w->comm, text));
-	json_add_string(object, "lockspace", space_name(show, w->lockspace, text));
-	json_object_object_add(object, "resource",
-			       json_of_resource(w->kind, w->key, w->key_len, w->pid));
-	json_add_range(object, w->start, w->end);
-	json_add_string(object, "mode", mode_name(w->mode));
-	json_add_string(object, "blocked_by", mode_name(w->blocked_by));
+	if (w->holder) {
+		json_add_number(object, "holder", w->holder);
+		json_add_number(object, "pid", w->pid);
+		json_add_number(object, "tid", w->tid);
+		json_add_number(object, "uid", w->uid);
+		json_add_string(object, "command", comm_text(w->comm, text));
+	}
+	if (is_told(w)) {
+		json_add_string(object, "lockspace",
+				space_name(show, w->lockspace, text));
+		json_object_object_add(object, "resource",
+				       json_of_resource(w->kind, w->key,
+							w->key_len, w->pid));
+		json_add_range(object, w->start, w->end);
+		json_add_string(object, "mode", mode_name(w->mode));
+		json_add_string(object, "blocked_by", mode_name(w->blocked_by));
+	}
 	json_add_bool(object, "victim", w->flags & SLUICE_WAITS_VICTIM);
-	json_add_seconds(object, "waited",
-			 (int64_t)deadlock->when - (int64_t)w->since);
+	if (w->holder)
+		json_add_seconds(object, "waited",
+				 (int64_t)deadlock->when - (int64_t)w->since);
 	return object;
 }
 

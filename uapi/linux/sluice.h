@@ -1128,6 +1128,11 @@ struct sluice_locks {
 
 /**
  * struct sluice_waits - one step of a cycle (SLUICE_IOC_DEADLOCK)
+ *
+ * Of a lockspace that the reader may not open nothing is told: what is said of
+ * the resource is zero then, and of the holder, too, unless it is also seen in
+ * another one: no lockspace and no holder has the id 0.
+ *
  * @holder: id
  * @since: it waits, CLOCK_MONOTONIC nanoseconds
  * @start: first byte wanted
