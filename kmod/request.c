@@ -256,7 +256,8 @@ static void want_unpass(struct sluice_want *want)
 	if (list_empty(&want->queued))
 		return;
 	list_for_each_entry_continue(behind, &want->resource->waiters, queued) {
-		if (behind->holder != want->holder)
+		/* It may have jumped some that it had not passed. */
+		if (behind->passed && behind->holder != want->holder)
 			behind->passed -= wants_conflict(behind, want);
 		cond_resched();
 	}
