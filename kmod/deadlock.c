@@ -596,7 +596,9 @@ static void break_asked(const struct question *question, u32 *turns)
 
 	/* Each turn somebody waits no more, or queues no more. */
 	while ((stuck = graph_stuck(&graph, question, false))) {
-		if ((*turns)++ < TURNS_MAX && !fatal_signal_pending(current)) {
+		/* Who is killed may end his own request, but not those of others. */
+		if ((*turns)++ < TURNS_MAX &&
+		    !(question->request && fatal_signal_pending(current))) {
 			break_one(&graph, stuck);
 			continue;
 		}

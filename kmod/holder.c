@@ -197,10 +197,9 @@ static void holder_alarm(struct work_struct *work)
 	while ((grant = sluice_grant_leased(holder)) && grant->expires <= now &&
 	       n++ < LEAVE_BATCH)
 		sluice_holder_revoke(holder, grant, 0, &dirty);
-	if (grant && grant->expires > now)
+	/* At once, if there are more: others shall have the lock in between. */
+	if (grant)
 		sluice_holder_set_alarm(holder, grant->expires);
-	else if (grant)
-		mod_delayed_work(alarms, &holder->alarm, 0);
 	sluice_request_pass(&dirty);
 	sluice_deadlock_resolve(request);
 	sluice_domain_unlock(domain);
