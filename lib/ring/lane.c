@@ -256,11 +256,12 @@ void sl_lane_end(struct sl_reader *reader, struct sl_lane *lane)
 void sl_lane_lost(struct sl_reader *reader, struct sl_lane *lane)
 {
 	uint64_t head = sl_load_relaxed(&sl_lane_head(&lane->view)->head);
-	uint64_t unread = head - lane->position;
+	/* It is stored after the messages, and not at all by who died before. */
+	uint64_t unread = head > lane->position ? head - lane->position : 1;
 
 	if (unread > lane->view.slots)
 		unread = lane->view.slots;
-	lane_lose(reader, lane, lane->position + (unread ? unread : 1));
+	lane_lose(reader, lane, lane->position + unread);
 	sl_lane_end(reader, lane);
 }
 

@@ -401,6 +401,8 @@ static enum took lane_take(struct sl_reader *reader, struct sl_lane *lane,
 		err = sl_lane_check(reader, lane, &slot);
 		if (!err)
 			return lane_hold(reader, lane, &slot, message);
+		if (err == -ESTALE && sl_reader_evicted(reader))
+			return TOOK_NONE;
 		if (err == -ESTALE) {
 			sl_lane_lost(reader, lane);
 			return TOOK_GONE;
