@@ -135,14 +135,10 @@ bool sluice_endpoint_alone(const struct sluice_endpoint *ep)
 static int place_find(struct sluice_endpoint *ep)
 {
 	struct sluice_channel *channel = ep->channel;
-	u32 i, places = sluice_table_places(channel, ep->role);
+	int index = sluice_table_free(channel, ep->role);
 
-	lockdep_assert_held(&channel->lock);
-	for (i = 0; i < places; i++)
-		if (!sluice_table_at(channel, ep->role, i))
-			return i;
-	return ep->role == SLUICE_PUBLISHER ?
-		sluice_publisher_make_place(channel) : -1;
+	return index < 0 && ep->role == SLUICE_PUBLISHER ?
+		sluice_publisher_make_place(channel) : index;
 }
 
 static int endpoint_enter_table(struct sluice_endpoint *ep)

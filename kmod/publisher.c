@@ -310,17 +310,6 @@ static void refresh_left(struct sluice_channel *channel)
 	}
 }
 
-static int free_place(struct sluice_channel *channel)
-{
-	u32 i;
-
-	lockdep_assert_held(&channel->lock);
-	for (i = 0; i < channel->config.publishers; i++)
-		if (!sluice_table_at(channel, SLUICE_PUBLISHER, i))
-			return i;
-	return -1;
-}
-
 int sluice_publisher_make_place(struct sluice_channel *channel)
 {
 	struct sluice_publisher *pub;
@@ -328,7 +317,7 @@ int sluice_publisher_make_place(struct sluice_channel *channel)
 
 	lockdep_assert_held(&channel->lock);
 	refresh_left(channel);
-	index = free_place(channel);
+	index = sluice_table_free(channel, SLUICE_PUBLISHER);
 	if (index >= 0 || sluice_is_queue(channel))
 		return index;
 	pub = oldest_left(channel, is_due_to_nobody) ?:

@@ -34,6 +34,17 @@ u32 sluice_table_places(const struct sluice_channel *channel, u32 role)
 					  channel->config.subscribers;
 }
 
+int sluice_table_free(struct sluice_channel *channel, u32 role)
+{
+	u32 i;
+
+	lockdep_assert_held(&channel->lock);
+	for (i = 0; i < sluice_table_places(channel, role); i++)
+		if (!sluice_table_at(channel, role, i))
+			return i;
+	return -1;
+}
+
 struct sluice_endpoint *sluice_table_at(struct sluice_channel *channel,
 					   u32 role, u32 index)
 {

@@ -12,6 +12,8 @@ u32 sluice_table_other(u32 role);
 
 /* How many places there are, and who has one. channel->lock or RCU. */
 u32 sluice_table_places(const struct sluice_channel *channel, u32 role);
+/* Return: the first place that is free, or -1. channel->lock. */
+int sluice_table_free(struct sluice_channel *channel, u32 role);
 struct sluice_endpoint *sluice_table_at(struct sluice_channel *channel,
 					u32 role, u32 index);
 
