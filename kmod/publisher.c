@@ -272,6 +272,12 @@ static bool may_be_lost(const struct sluice_publisher *pub)
 	return true;
 }
 
+/* Messages stay readable to whoever has mapped them, but files do not. */
+static bool may_be_lost_unfiled(const struct sluice_publisher *pub)
+{
+	return !READ_ONCE(pub->fds->count) && may_be_lost(pub);
+}
+
 static struct sluice_publisher *
 oldest_left(struct sluice_channel *channel,
 	    bool (*test)(const struct sluice_publisher *pub))
@@ -321,6 +327,7 @@ int sluice_publisher_make_place(struct sluice_channel *channel)
 	if (index >= 0 || sluice_is_queue(channel))
 		return index;
 	pub = oldest_left(channel, is_due_to_nobody) ?:
+		oldest_left(channel, may_be_lost_unfiled) ?:
 		oldest_left(channel, may_be_lost);
 	if (!pub)
 		return -1;

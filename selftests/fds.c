@@ -295,6 +295,41 @@ TEST_F(fds, taken_after_death)
 		TH_LOG("read to its end, the dead one's files should go");
 }
 
+/* Who loses messages where places are short keeps files as long as can be. */
+TEST(place_without_files_first)
+{
+	struct sluice_config cfg = { .publishers = 2 };
+	int ch = make_channel(NULL, &cfg), pipes[2];
+	struct msg m;
+	struct sub s;
+	struct pub p;
+
+	ASSERT_LE(0, ch);
+	must(pipe2(pipes, O_CLOEXEC));
+	sub_join_full(&s, ch, SLUICE_JOIN_STAY, SLUICE_DROP_OLDEST);
+	pub_join(&p, ch);
+	send_fds(&p, &pipes[1], 1);
+	pub_close(&p);
+	close(pipes[1]);
+	ASSERT_EQ(1, sub_try(&s, &m));
+
+	pub_join(&p, ch);
+	check(pub_try(&p, "x", 1, 0));
+	pub_close(&p);
+	EXPECT_EQ(2, stat_of(ch).left);
+
+	pub_join(&p, ch);
+	close(must(take(&s, &m, 0)));
+	close(must(join_role(ch, SLUICE_PUBLISHER)));
+	EXPECT_TRUE(until(ended(pipes[0]))) TH_LOG("there is no other place");
+	EXPECT_EQ(-ESTALE, take(&s, &m, 0));
+
+	pub_close(&p);
+	sub_close(&s);
+	close(pipes[0]);
+	close(ch);
+}
+
 /*
  * A dead publisher's message has the last of a socket that lingers: whoever is
  * done with that message does not wait for it.
