@@ -47,14 +47,23 @@ void sluice_domain_put(struct sluice_domain *domain);
  */
 struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain);
 
-/* Whoever unlocks does what was put off. */
+/* Do what was put off; nothing may be locked. */
 void sluice_domain_catch_up(struct sluice_later *later);
 
-static inline void sluice_domain_unlock(struct sluice_domain *domain)
+/* Return: what was put off, which the caller sees to. @domain is locked. */
+static inline struct sluice_later *sluice_domain_take_later(struct sluice_domain *domain)
 {
 	struct sluice_later *later = domain->later;
 
 	domain->later = NULL;
+	return later;
+}
+
+/* Whoever unlocks does what was put off. */
+static inline void sluice_domain_unlock(struct sluice_domain *domain)
+{
+	struct sluice_later *later = sluice_domain_take_later(domain);
+
 	mutex_unlock(&domain->lock);
 	if (unlikely(later))
 		sluice_domain_catch_up(later);

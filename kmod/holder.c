@@ -165,6 +165,17 @@ bool sluice_holder_lost(struct sluice_holder *holder,
 	return lost;
 }
 
+/* Truncating a deleted file, say: this may take as long as a file system likes. */
+static void holder_catch_up(struct sluice_holder *holder)
+{
+	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+	struct sluice_later *later = holder->later;
+
+	holder->later = NULL;
+	sluice_domain_unlock(domain);
+	sluice_domain_catch_up(later);
+}
+
 /* What leases have ended with, the kernel's own locks end with. */
 static void holder_follow(struct sluice_deferred *deferred)
 {
@@ -174,6 +185,21 @@ static void holder_follow(struct sluice_deferred *deferred)
 	mutex_lock(&holder->backing_lock);
 	sluice_backing_sync_all(holder);
 	mutex_unlock(&holder->backing_lock);
+	holder_catch_up(holder);
+}
+
+/* For @follow. Return: whether there is anything. */
+static bool holder_put_off(struct sluice_holder *holder,
+			   struct sluice_domain *domain)
+{
+	struct sluice_later *later = sluice_domain_take_later(domain), *next;
+
+	for (; later; later = next) {
+		next = later->next;
+		later->next = holder->later;
+		holder->later = later;
+	}
+	return holder->later;
 }
 
 static void holder_alarm(struct work_struct *work)
@@ -185,6 +211,7 @@ static void holder_alarm(struct work_struct *work)
 	u64 now = ktime_get_ns();
 	struct sluice_grant *grant;
 	LIST_HEAD(dirty);
+	bool follow;
 	u32 n = 0;
 
 	if (sluice_request_waits(request) &&
@@ -202,9 +229,10 @@ static void holder_alarm(struct work_struct *work)
 		sluice_holder_set_alarm(holder, grant->expires);
 	sluice_request_pass(&dirty);
 	sluice_deadlock_resolve(request);
+	follow = holder_put_off(holder, domain);
 	sluice_domain_unlock(domain);
-	/* One that goes with a grant was there before it. */
-	if (!list_empty_careful(&holder->backings))
+	/* A backing that goes with a grant was there before it. */
+	if (follow || !list_empty_careful(&holder->backings))
 		sluice_defer(&holder->follow);
 }
 
@@ -343,6 +371,7 @@ void sluice_holder_end(struct sluice_holder *holder)
 	holder_die(holder);
 	cancel_delayed_work_sync(&holder->alarm);
 	sluice_defer_cancel(&holder->follow);
+	holder_catch_up(holder);
 	sluice_lock_forget(holder);
 	sluice_holder_put(holder);
 }

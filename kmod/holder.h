@@ -59,7 +59,8 @@ struct sluice_user;
  * @parties: lockspaces whose words it may write, see word.c
  * @party_numbers: the last one given
  * @alarm: when the next lease runs out, or the deadline of @request does
- * @follow: has @backings follow what @alarm has taken back
+ * @follow: has @backings follow what @alarm has taken back, and does @later
+ * @later: put off by @alarm, which must not wait for a file system
  * @news: SLUICE_NEWS_*; read without the lock
  * @wait: whoever waits for @request or @news
  */
@@ -93,6 +94,7 @@ struct sluice_holder {
 	u64 party_numbers;
 	struct delayed_work alarm;
 	struct sluice_deferred follow;
+	struct sluice_later *later;
 	u32 news;
 	wait_queue_head_t wait;
 };

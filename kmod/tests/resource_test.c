@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit: resources that pin files. A file system of their own tells when the
- * last one lets go of an inode, and whether the domain was locked then.
+ * last one lets go of an inode, and whether the domain was locked then. And that
+ * no lease that runs out waits for another's file system.
  */
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
+#include <linux/workqueue.h>
 
 #include "scene.h"
 
@@ -119,8 +122,42 @@ static void resource_lets_go(struct kunit *test)
 	kern_unmount(mnt);
 }
 
+struct probe {
+	struct sluice_later later;
+	struct completion done;
+	struct work_struct *by;
+};
+
+static void probe_run(struct sluice_later *later)
+{
+	struct probe *probe = container_of(later, struct probe, later);
+
+	probe->by = current_work();
+	complete(&probe->done);
+}
+
+/* What an alarm finds put off, as what it takes back puts it off. */
+static void alarm_waits_for_none(struct kunit *test)
+{
+	struct sluice_holder *holder = sluice_holder_new();
+	struct probe probe = { .later.fn = probe_run };
+	struct sluice_domain *domain;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(holder));
+	init_completion(&probe.done);
+	domain = sluice_domain_lock(holder->domain);
+	sluice_domain_later(domain, &probe.later);
+	sluice_holder_set_alarm(holder, 0);
+	mutex_unlock(&domain->lock);
+	wait_for_completion(&probe.done);
+	KUNIT_EXPECT_PTR_NE(test, probe.by, NULL);
+	KUNIT_EXPECT_PTR_NE(test, probe.by, &holder->alarm.work);
+	sluice_holder_end(holder);
+}
+
 static struct kunit_case resource_cases[] = {
 	KUNIT_CASE(resource_lets_go),
+	KUNIT_CASE(alarm_waits_for_none),
 	{}
 };
 
