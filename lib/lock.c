@@ -26,9 +26,12 @@ static void thread_ends(void *holder)
 	sl_holder_drop(holder);
 }
 
+/* All keys being taken is EAGAIN there, but here that is said of a lock. */
 static void key_make(void)
 {
 	key_error = -pthread_key_create(&key, thread_ends);
+	if (key_error == -EAGAIN)
+		key_error = -ENOMEM;
 }
 
 /* The thread's holder, or NULL if it has none that can be used. */

@@ -2,6 +2,7 @@
 /* What the library makes of a call before it is the kernel's, and afterwards. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -820,6 +821,22 @@ START_TEST(simple)
 }
 END_TEST
 
+/* That is no -EAGAIN: others would have it. */
+START_TEST(no_key_is_left)
+{
+	const char *forks = getenv("CK_FORK");
+	pthread_key_t key;
+
+	/* The others are in the same process, and want one, too. */
+	if (forks && !strcmp(forks, "no"))
+		return;
+	while (!pthread_key_create(&key, NULL))
+		;
+	ck_assert_int_eq(sluice_trylock(lockspace, "n", SLUICE_EX), -ENOMEM);
+	ck_assert_int_eq(sluice_unlock(lockspace, "n"), -ENOMEM);
+}
+END_TEST
+
 #define TRUSTED_WORDS	2
 #define REMEMBERED	(TRUSTED_WORDS * SL_WORDLESS)
 
@@ -896,6 +913,7 @@ Suite *suite_locks(void)
 	tcase_add_test(tc, blocks_in_a_child);
 	tcase_add_test(tc, threads);
 	tcase_add_test(tc, simple);
+	tcase_add_test(tc, no_key_is_left);
 	tcase_add_test(tc, names_without_words);
 	suite_add_tcase(suite, tc);
 	return suite;
