@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Feeds: a queue's messages into a stream socket, written by the kernel. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -73,11 +74,26 @@ static int feed_call(const struct sluice_feed *feed, unsigned long request,
 	return sl_call(feed->fd, request, argument);
 }
 
+/*
+ * -ETIMEDOUT is the deadline's, and what a socket says whose peer no longer
+ * answers: then the feed has ended, and says so again at once.
+ */
+static int feed_result(const struct sluice_feed *feed, int result)
+{
+	struct pollfd ended = { .fd = feed->fd };
+	struct sluice_wait call = { 0 };
+
+	if (result != -ETIMEDOUT || poll(&ended, 1, 0) <= 0)
+		return result;
+	result = feed_call(feed, SLUICE_IOC_WAIT, &call);
+	return result == -ETIMEDOUT ? -ECONNRESET : result;
+}
+
 int sluice_feed_wait(struct sluice_feed *feed, int64_t deadline)
 {
 	struct sluice_wait call = { .deadline = deadline < 0 ? 0 : deadline };
 
-	return feed_call(feed, SLUICE_IOC_WAIT, &call);
+	return feed_result(feed, feed_call(feed, SLUICE_IOC_WAIT, &call));
 }
 
 int sluice_feed_stop(struct sluice_feed *feed, uint32_t flags,
@@ -88,7 +104,7 @@ int sluice_feed_stop(struct sluice_feed *feed, uint32_t flags,
 		.deadline = deadline < 0 ? 0 : deadline,
 	};
 
-	return feed_call(feed, SLUICE_IOC_FEED_STOP, &call);
+	return feed_result(feed, feed_call(feed, SLUICE_IOC_FEED_STOP, &call));
 }
 
 int sluice_feed_stat(const struct sluice_feed *feed,

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -29,6 +30,8 @@ static int segments;
 static bool mapped[SEGMENTS];
 static int attach_error;
 static uint64_t waits;
+static int feed_peer;
+static int feed_error;
 static uint64_t seq, last_seq;
 static int file;
 static int mappings_left = -1;
@@ -156,6 +159,17 @@ static int do_claim(void)
 	return -EAGAIN;
 }
 
+/* It says that it has ended when its peer is closed. */
+static int do_feed(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return -errno;
+	feed_peer = fds[1];
+	return fds[0];
+}
+
 static int do_attach(struct sluice_attach *call)
 {
 	call->lane = lane_layout();
@@ -183,8 +197,12 @@ static int do_other(unsigned long request, void *argument)
 		return do_claim();
 	case SLUICE_IOC_DETACH:
 		return 0;
+	case SLUICE_IOC_FEED:
+		return do_feed();
+	case SLUICE_IOC_FEED_STOP:
+		return -ETIMEDOUT;
 	case SLUICE_IOC_WAIT:
-		return do_wait();
+		return feed_error ? feed_error : do_wait();
 	default:
 		return -ENOTTY;
 	}
@@ -409,6 +427,29 @@ START_TEST(spin_sees_the_table)
 }
 END_TEST
 
+/* A connection's time that is up is not the caller's. */
+START_TEST(feed_timed_out)
+{
+	struct sluice_channel *channel;
+	struct sluice_feed *feed;
+
+	ck_assert_int_eq(sluice_channel_open("x", NULL, &channel), 0);
+	ck_assert_int_eq(sluice_feed_attach(channel, 0, NULL, &feed), 0);
+	sluice_channel_close(channel);
+	feed_error = -ETIMEDOUT;
+	ck_assert_int_eq(sluice_feed_wait(feed, 0), -ETIMEDOUT);
+	ck_assert_int_eq(sluice_feed_stop(feed, 0, 0), -ETIMEDOUT);
+	close(feed_peer);
+	ck_assert_int_eq(sluice_feed_wait(feed, 0), -ECONNRESET);
+	ck_assert_int_eq(sluice_feed_stop(feed, 0, 0), -ECONNRESET);
+	feed_error = -EPIPE;
+	ck_assert_int_eq(sluice_feed_stop(feed, 0, 0), -EPIPE);
+	feed_error = 0;
+	ck_assert_int_eq(sluice_feed_stop(feed, 0, 0), 0);
+	sluice_feed_close(feed);
+}
+END_TEST
+
 Suite *suite_endpoint(void)
 {
 	Suite *suite = suite_create("endpoint");
@@ -427,6 +468,7 @@ Suite *suite_endpoint(void)
 	tcase_add_checked_fixture(queue, setup_queue, teardown);
 	tcase_add_test(queue, flush_until_the_deadline);
 	tcase_add_test(queue, spin_sees_the_table);
+	tcase_add_test(queue, feed_timed_out);
 	suite_add_tcase(suite, queue);
 	return suite;
 }

@@ -115,7 +115,8 @@ int sluice_feed_fd(const struct sluice_feed *feed);
  *
  * Return: 0: it has ended, between two messages; -ETIMEDOUT: it has not, even
  * if @deadline is 0 (never -EAGAIN); -EINTR; or why it failed: -EPIPE,
- * -ECONNRESET and the like: the socket's error; -ECONNABORTED: it was evicted;
+ * -ECONNRESET and the like: the socket's error; -ECONNRESET: also of a connection
+ * that timed out, sluice_feed_stat() tells; -ECONNABORTED: it was evicted;
  * -ECHILD.
  */
 int sluice_feed_wait(struct sluice_feed *feed, int64_t deadline);
