@@ -36,6 +36,7 @@ static int tables_alloc(struct sl_reader *reader)
 int sl_reader_init(struct sl_reader *reader,
 		   const struct sl_reader_setup *setup)
 {
+	static uint64_t readers;
 	int err;
 
 	memset(reader, 0, sizeof(*reader));
@@ -49,6 +50,9 @@ int sl_reader_init(struct sl_reader *reader,
 	reader->index = setup->index;
 	reader->generation = setup->generation;
 	reader->prefetch = setup->prefetch;
+	/* A message of another reader must not pass for one of this. */
+	reader->serial = __atomic_add_fetch(&readers, 1, __ATOMIC_RELAXED) <<
+		SL_SERIAL_SHIFT;
 	if (reader->cursor.lanes < reader->members->places[SLUICE_PUBLISHER])
 		return -EPROTO;
 	err = tables_alloc(reader);

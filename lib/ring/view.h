@@ -12,6 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Serials of loans and of messages are unique in the process: each writer and
+ * each reader begins at its own number, and counts on from there.
+ */
+#define SL_SERIAL_SHIFT	40
+
 /**
  * struct sl_area - one mapping
  * @base: where it is, NULL if it is not

@@ -26,6 +26,7 @@ static int tables_alloc(struct sl_writer *writer)
 int sl_writer_init(struct sl_writer *writer,
 		   const struct sl_writer_setup *setup)
 {
+	static uint64_t writers;
 	int err;
 
 	memset(writer, 0, sizeof(*writer));
@@ -39,6 +40,9 @@ int sl_writer_init(struct sl_writer *writer,
 	writer->index = setup->index;
 	writer->generation = setup->generation;
 	writer->may_grow = setup->may_grow;
+	/* A loan of another writer must not pass for one of this. */
+	writer->serial = __atomic_add_fetch(&writers, 1, __ATOMIC_RELAXED) <<
+		SL_SERIAL_SHIFT;
 	err = tables_alloc(writer);
 	if (!err)
 		err = sl_roster_init(&writer->roster, writer->members,

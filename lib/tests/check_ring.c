@@ -145,6 +145,43 @@ START_TEST(loan_is_used_once)
 }
 END_TEST
 
+START_TEST(loan_of_another)
+{
+	struct fake_publisher *other = fake_publish(fake);
+	struct sluice_loan loan, theirs, copy;
+
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, 8, &loan), 0);
+	ck_assert_int_eq(sl_writer_loan(&other->writer, 8, &theirs), 0);
+	copy = theirs;
+	ck_assert_int_eq(sl_writer_publish(&pub->writer, &theirs, 1), -EINVAL);
+	ck_assert_int_eq(sl_writer_discard(&pub->writer, &theirs), -EINVAL);
+	ck_assert_mem_eq(&theirs, &copy, sizeof(copy));
+	ck_assert_uint_eq(pub->writer.loans, 1);
+	ck_assert_uint_eq(pub->writer.head, 0);
+	ck_assert_int_eq(take(sub), -EAGAIN);
+	ck_assert_int_eq(sl_writer_discard(&pub->writer, &loan), 0);
+	ck_assert_int_eq(sl_writer_discard(&other->writer, &theirs), 0);
+}
+END_TEST
+
+START_TEST(message_of_another)
+{
+	struct fake_subscriber *other = fake_subscribe(fake, 0, 0);
+	struct sluice_message message, theirs, copy;
+
+	ck_assert_int_eq(put(pub, 1), 0);
+	ck_assert_int_eq(get(sub, &message), 1);
+	ck_assert_int_eq(get(other, &theirs), 1);
+	copy = theirs;
+	ck_assert_int_eq(release(sub, &theirs), -EINVAL);
+	ck_assert_ptr_null(sl_reader_find(&sub->reader, &theirs));
+	ck_assert_mem_eq(&theirs, &copy, sizeof(copy));
+	ck_assert_uint_eq(sub->reader.helds, 1);
+	ck_assert_int_eq(release(sub, &message), 0);
+	ck_assert_int_eq(release(other, &theirs), 0);
+}
+END_TEST
+
 START_TEST(loan_shrinks_and_does_not_grow)
 {
 	struct sluice_message message;
@@ -533,6 +570,8 @@ Suite *suite_ring(void)
 	tcase_add_test(tc, sizes_beyond_all);
 	tcase_add_test(tc, loans_in_any_order);
 	tcase_add_test(tc, loan_is_used_once);
+	tcase_add_test(tc, loan_of_another);
+	tcase_add_test(tc, message_of_another);
 	tcase_add_test(tc, loan_shrinks_and_does_not_grow);
 	tcase_add_test(tc, loans_keep_their_slots);
 	tcase_add_test(tc, batches);
