@@ -497,13 +497,10 @@ static int take_history(struct sl_writer *writer, uint64_t length)
 /* Queue: the kernel says what is finished, and nobody reads that any more. */
 static int take_finished(struct sl_writer *writer, uint64_t length)
 {
-	const struct sluice_member *self =
-		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
-	uint64_t done = sl_load_acquire(&self->done);
+	uint64_t done = sl_writer_done(writer);
 
 	(void)length;
 	writer->stats.scans++;
-	done = min(done, writer->head);
 	if (done <= writer->safe)
 		return STEP_NOTHING;
 	writer->safe = done;

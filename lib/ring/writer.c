@@ -138,10 +138,22 @@ int sl_writer_loan(struct sl_writer *writer, uint64_t length,
 	return err;
 }
 
+/* Has it not left? If the kernel is changing the place, it is to be asked. */
+static bool is_member(const struct sl_writer *writer)
+{
+	struct sl_who self;
+
+	return !sl_member_read(writer->members, SLUICE_PUBLISHER,
+			       writer->index, &self) &&
+		sl_who_is(&self, writer->generation) &&
+		self.state == SLUICE_ACTIVE;
+}
+
 /*
  * An eventcount: read the count, arm, look again, and only then believe that
  * there is no room. Whatever makes some after that look finds the writer
- * armed, and changes the count.
+ * armed, and changes the count. A queue's publisher that left is armed for good,
+ * and the place may be another's meanwhile: the kernel tells whoever asks.
  */
 static int room_arm(struct sl_writer *writer, uint64_t *room)
 {
@@ -149,7 +161,7 @@ static int room_arm(struct sl_writer *writer, uint64_t *room)
 		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
 
 	*room = sl_load_acquire(&self->room);
-	if (!sl_load_relaxed(&self->armed))
+	if (!sl_load_relaxed(&self->armed) || !is_member(writer))
 		return writer->ops->arm(writer->context);
 	sl_full_fence();				/* F7, with F4 */
 	return 0;
@@ -167,12 +179,24 @@ int sl_writer_loan_or_arm(struct sl_writer *writer, uint64_t length,
 	return err;
 }
 
-static bool writer_finished(const struct sl_writer *writer)
+/*
+ * Whoever has the place next changes the generation before it has something
+ * done: if it is still the own one afterwards, so is what was read before.
+ */
+uint64_t sl_writer_done(const struct sl_writer *writer)
 {
 	const struct sluice_member *self =
 		sl_member(writer->members, SLUICE_PUBLISHER, writer->index);
+	uint64_t done = sl_load_acquire(&self->done);
 
-	return sl_load_acquire(&self->done) >= writer->head;
+	if (sl_load_relaxed(&self->generation) != writer->generation)
+		return 0;
+	return done < writer->head ? done : writer->head;
+}
+
+static bool writer_finished(const struct sl_writer *writer)
+{
+	return sl_writer_done(writer) == writer->head;
 }
 
 int sl_writer_finished_or_arm(struct sl_writer *writer, uint64_t *room)

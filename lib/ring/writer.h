@@ -246,6 +246,9 @@ bool sl_writer_retire(struct sl_writer *writer);
 int sl_writer_make_room(struct sl_writer *writer, uint64_t length,
 			struct sluice_loan *loan);
 
+/* Queue: every message before it is finished. 0 if the place is another's. */
+uint64_t sl_writer_done(const struct sl_writer *writer);
+
 /* Bytes of the greatest message that can ever be lent. */
 uint64_t sl_writer_greatest(const struct sl_writer *writer);
 

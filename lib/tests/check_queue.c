@@ -252,6 +252,53 @@ START_TEST(successor_leaves)
 }
 END_TEST
 
+/* It is armed for good, and nobody wakes it: it is not to wait. */
+START_TEST(evicted_publisher)
+{
+	struct sluice_loan loan;
+	uint64_t room;
+
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(put(pub, i), 0);
+	fake_publisher_leave(pub, SLUICE_LEFT_EVICTED);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&pub->writer, 8, &loan, &room),
+			 -ESHUTDOWN);
+	ck_assert_int_eq(sl_writer_finished_or_arm(&pub->writer, &room),
+			 -ESHUTDOWN);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_int_eq(take(one), i);
+	ck_assert_int_eq(take(one), -EPIPE);
+	ck_assert_int_eq(sl_writer_finished_or_arm(&pub->writer, &room), 0);
+	ck_assert_int_eq(sl_writer_loan(&pub->writer, 8, &loan), 0);
+}
+END_TEST
+
+/* What a successor in the place has finished is nothing of one's own. */
+START_TEST(place_is_anothers)
+{
+	struct fake_publisher *old = pub;
+	struct sluice_loan loan;
+	uint64_t room;
+
+	fake_publisher_vanish(old);
+	pub = fake_publish(fake);
+	ck_assert_uint_eq(pub->writer.index, old->writer.index);
+	for (uint32_t i = 0; i < 8; i++) {
+		ck_assert_int_eq(put(pub, i), 0);
+		ck_assert_int_eq(take(one), i);
+	}
+	ck_assert_int_eq(take(one), -EAGAIN);
+	ck_assert_int_eq(put(old, 0), 0);
+	ck_assert_int_eq(sl_writer_finished_or_arm(&old->writer, &room),
+			 -ESHUTDOWN);
+	for (uint32_t i = 1; i < 8; i++)
+		ck_assert_int_eq(put(old, i), 0);
+	ck_assert_int_eq(sl_writer_loan(&old->writer, 8, &loan), -EAGAIN);
+	ck_assert_int_eq(sl_writer_loan_or_arm(&old->writer, 8, &loan, &room),
+			 -ESHUTDOWN);
+}
+END_TEST
+
 START_TEST(heads_move)
 {
 	uint64_t heads = sl_reader_heads(&one->reader);
@@ -326,6 +373,8 @@ Suite *suite_queue(void)
 	tcase_add_test(tc, publisher_leaves);
 	tcase_add_test(tc, place_is_free);
 	tcase_add_test(tc, successor_leaves);
+	tcase_add_test(tc, evicted_publisher);
+	tcase_add_test(tc, place_is_anothers);
 	tcase_add_test(tc, heads_move);
 	tcase_add_test(tc, corrupt_message);
 	tcase_add_test(tc, claim_of_a_lane_not_attached);

@@ -116,7 +116,8 @@ static void room_up(struct fake *fake, uint32_t index)
 
 	if (!fake->publishers[index])
 		return;
-	sl_store_relaxed(&entry->armed, 0);
+	if (entry->state == SLUICE_ACTIVE)
+		sl_store_relaxed(&entry->armed, 0);
 	sl_store_release(&entry->room, entry->room + 1);
 	sl_full_fence();
 	pthread_cond_broadcast(&fake->publishers[index]->room);
@@ -221,15 +222,21 @@ static int w_arm(void *context)
 {
 	struct fake_publisher *publisher = context;
 	struct fake *fake = publisher->fake;
+	struct sluice_member *entry =
+		publisher_entry(fake, publisher->writer.index);
+	int err = -ESHUTDOWN;
 
 	pthread_mutex_lock(&fake->lock);
 	fake->arms++;
-	sl_store_relaxed(&publisher_entry(fake, publisher->writer.index)->armed,
-			 1);
-	sl_full_fence();				/* F7 */
-	reap_all(fake);
+	if (entry->generation == publisher->writer.generation &&
+	    entry->state == SLUICE_ACTIVE) {
+		sl_store_relaxed(&entry->armed, 1);
+		sl_full_fence();			/* F7 */
+		reap_all(fake);
+		err = 0;
+	}
 	pthread_mutex_unlock(&fake->lock);
-	return 0;
+	return err;
 }
 
 static void w_wake(void *context, uint32_t count)
@@ -660,6 +667,10 @@ void fake_publisher_leave(struct fake_publisher *publisher,
 	entry_write(fake, SLUICE_PUBLISHER, publisher->writer.index,
 		    publisher->writer.generation, SLUICE_LEFT, reason, 0);
 	changed(fake);
+	/* For good: whoever acknowledges its last message is to say so. */
+	if (fake->config.pattern == SLUICE_QUEUE)
+		sl_store_relaxed(&publisher_entry(
+			fake, publisher->writer.index)->armed, 1);
 	pthread_mutex_unlock(&fake->lock);
 }
 
@@ -671,6 +682,8 @@ void fake_publisher_vanish(struct fake_publisher *publisher)
 
 	fake_publisher_leave(publisher, SLUICE_LEFT_CLOSED);
 	publisher_entry(fake, index)->state = SLUICE_FREE;
+	publisher_entry(fake, index)->armed = 0;
+	publisher_entry(fake, index)->done = 0;
 	fake->publishers[index] = NULL;
 	fake->publishers[FAKE_PLACES - 1] = publisher;
 }
