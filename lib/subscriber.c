@@ -144,6 +144,12 @@ static int subscriber_init(struct sluice_subscriber *subscriber,
 	return err == -EAGAIN ? 0 : err;
 }
 
+/* That is what mapping says to one who is evicted already. */
+static int join_error(int err)
+{
+	return err == -ESHUTDOWN ? -ECONNABORTED : err;
+}
+
 int sluice_subscriber_join(const struct sluice_channel *channel,
 			   const struct sluice_subscriber_options *options,
 			   struct sluice_subscriber **out)
@@ -165,12 +171,12 @@ int sluice_subscriber_join(const struct sluice_channel *channel,
 			       known.spin);
 	if (err) {
 		free(subscriber);
-		return err;
+		return join_error(err);
 	}
 	err = subscriber_init(subscriber, known.prefetch);
 	if (err) {
 		sluice_subscriber_close(subscriber);
-		return err;
+		return join_error(err);
 	}
 	*out = subscriber;
 	return 0;

@@ -35,6 +35,7 @@ static int feed_error;
 static uint64_t seq, last_seq;
 static int file;
 static int mappings_left = -1;
+static int mapping_error = EAGAIN;
 static bool no_memory;
 
 void *__real_realloc(void *memory, size_t size);
@@ -45,7 +46,7 @@ void *__wrap_realloc(void *memory, size_t size)
 	return no_memory ? NULL : __real_realloc(memory, size);
 }
 
-/* What mmap() says if no more may be locked: to whom MCL_FUTURE locks all. */
+/* -EAGAIN if no more may be locked: to whom MCL_FUTURE locks all. */
 void *__real_mmap(void *address, size_t length, int prot, int flags, int fd,
 		  off_t offset);
 void *__wrap_mmap(void *address, size_t length, int prot, int flags, int fd,
@@ -57,7 +58,7 @@ void *__wrap_mmap(void *address, size_t length, int prot, int flags, int fd,
 		  off_t offset)
 {
 	if (flags & MAP_SHARED && !mappings_left--) {
-		errno = EAGAIN;
+		errno = mapping_error;
 		return MAP_FAILED;
 	}
 	return __real_mmap(address, length, prot, flags, fd, offset);
@@ -241,6 +242,7 @@ static void setup_with(uint32_t wanted)
 	pattern = wanted;
 	attach_error = 0;
 	mappings_left = -1;
+	mapping_error = EAGAIN;
 	waits = 0;
 	ck_assert_int_eq(join_publisher(), 0);
 	ck_assert_int_eq(join_subscriber(), 0);
@@ -407,6 +409,20 @@ START_TEST(mapping_would_lock_too_much)
 }
 END_TEST
 
+START_TEST(evicted_before_it_began)
+{
+	mapping_error = ESHUTDOWN;
+	sluice_subscriber_close(subscriber);
+	subscriber = NULL;
+	for (int i = 0; i < 2; i++) {
+		mappings_left = i;
+		ck_assert_int_eq(join_subscriber(), -ECONNABORTED);
+	}
+	mappings_left = -1;
+	ck_assert_int_eq(join_subscriber(), 0);
+}
+END_TEST
+
 /* What happens between the last try and the first look is seen, too. */
 START_TEST(spin_sees_the_table)
 {
@@ -463,6 +479,7 @@ Suite *suite_endpoint(void)
 	tcase_add_test(tc, loan_until_the_deadline);
 	tcase_add_test(tc, receive_until_the_deadline);
 	tcase_add_test(tc, mapping_would_lock_too_much);
+	tcase_add_test(tc, evicted_before_it_began);
 	suite_add_tcase(suite, tc);
 	tcase_set_timeout(queue, 30);
 	tcase_add_checked_fixture(queue, setup_queue, teardown);

@@ -723,8 +723,9 @@ struct sluice_subscriber_stats {
  * policies); before that, the channel's history is received.
  *
  * Return: 0; -EACCES: no right to subscribe; -EUSERS: all places are
- * taken; -EPERM: SLUICE_BLOCK where the channel is not so; -EINVAL; -EDQUOT;
- * -ENOMEM, -EMFILE, -ENFILE; -E2BIG.
+ * taken; -EPERM: SLUICE_BLOCK where the channel is not so; -ECONNABORTED: it was
+ * evicted before it had begun, join again; -EINVAL; -EDQUOT; -ENOMEM, -EMFILE,
+ * -ENFILE; -E2BIG.
  */
 int sluice_subscriber_join(const struct sluice_channel *channel,
 			   const struct sluice_subscriber_options *options,
