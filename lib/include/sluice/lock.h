@@ -546,7 +546,7 @@ uint64_t sluice_holder_id(const struct sluice_holder *holder);
  * while it waited for a program that knows no other locks; or the file server
  * has lost what the holder had of the file, and it is revoked; nothing was
  * taken, try again;
- * -ENOMEM; -EDQUOT; -ECHILD; and what the file system says.
+ * -E2BIG; -ENOMEM; -EDQUOT; -ECHILD; and what the file system says.
  */
 SLUICE_MUST_CHECK
 int sluice_holder_lock(struct sluice_holder *holder, struct sluice_item *items,
@@ -723,9 +723,10 @@ int sluice_holder_value_set(struct sluice_holder *holder,
  * Return: 0: taken; SLUICE_OWNER_DIED, which is greater than 0: taken, but
  * what it protects may be half written; -EDEADLK: it would have waited for
  * ever, unlock something and try again; -EAGAIN, -ETIMEDOUT, -EINTR: not taken;
- * -ENOTRECOVERABLE: it was declared so; -EACCES: no right to that mode;
- * -EINVAL; -EDQUOT; -ENOMEM; -EMFILE, -ENFILE: no holder can be made; and as
- * sluice_holder_open().
+ * -ENOTRECOVERABLE: it was declared so; -EACCES: no right to that mode; -EBUSY:
+ * an asynchronous request of sluice_thread_holder() waits, or its event has not
+ * been read; -EINVAL; -EDQUOT; -ENOMEM; -EMFILE, -ENFILE: no holder can be made;
+ * and as sluice_holder_open().
  */
 SLUICE_MUST_CHECK
 int sluice_lock(const struct sluice_lockspace *lockspace, const char *name,
@@ -759,7 +760,7 @@ int sluice_unlock(const struct sluice_lockspace *lockspace, const char *name);
  * @lockspace: as opened
  * @name: that the thread has CW, PW or EX
  *
- * Return: 0; -EPERM: the thread does not have it so; -EINVAL; -ENOMEM.
+ * Return: 0; -EPERM: the thread does not have it so; -EINVAL; -EDQUOT; -ENOMEM.
  */
 int sluice_consistent(const struct sluice_lockspace *lockspace,
 		      const char *name);

@@ -433,7 +433,9 @@ void sluice_publisher_close(struct sluice_publisher *publisher);
  * @publisher: keeps it, and closes it
  *
  * EPOLLOUT: after a loan gave -EAGAIN, it is worth trying again. EPOLLPRI:
- * there are events. May be called from any thread. Return: the descriptor.
+ * there are events. EPOLLHUP: there were subscribers and none is left; EPOLLERR,
+ * and EPOLLHUP with it: this publisher was evicted. poll() tells these two unasked.
+ * May be called from any thread. Return: the descriptor.
  */
 int sluice_publisher_fd(const struct sluice_publisher *publisher);
 
@@ -785,8 +787,7 @@ sluice_subscriber_generation(const struct sluice_subscriber *subscriber);
  * -ECONNABORTED: it was evicted; -EPROTO: a publisher lied and is left aside
  * (given once for each; an event names it, or the last of several at one place;
  * call again for the others);
- * -ECHILD; -ENOMEM, -EMFILE: a new publisher's memory could not be mapped
- * (call again).
+ * -ECHILD; -ENOMEM: a new publisher's memory could not be mapped (call again).
  */
 int sluice_subscriber_receive(struct sluice_subscriber *subscriber,
 			      struct sluice_message *message,
@@ -870,7 +871,8 @@ int sluice_subscriber_reject(struct sluice_subscriber *subscriber,
  *
  * Return: a descriptor, close-on-exec, the caller's to close; -EINVAL: no such
  * one; -ENOENT: the publisher has taken it back; -ESTALE: the publisher has left,
- * and its place is free or another's; -EMFILE, -ENFILE; -ECHILD.
+ * and its place is free or another's; or it was found lying; or this subscriber
+ * was evicted; -EMFILE, -ENFILE; -ECHILD.
  */
 int sluice_subscriber_receive_fd(struct sluice_subscriber *subscriber,
 				 const struct sluice_message *message,
