@@ -286,7 +286,7 @@ int sluice_attach_mmap(struct file *file, struct vm_area_struct *vma)
 
 const struct sluice_ioctl sluice_attach_ioctls[] = {
 	{ SLUICE_IOC_ATTACH, attach_peer },
-	{ SLUICE_IOC_DETACH, attach_end },
+	{ SLUICE_IOC_DETACH, attach_end, .silent = true },
 	{ SLUICE_IOC_SEGMENT, attach_segment },
 };
 

@@ -278,6 +278,19 @@ static bool sleep_over(struct sluice_endpoint *ep,
 	return over;
 }
 
+/* Return: whether it was woken since it was put into the queue last. */
+static bool sleep_end(wait_queue_head_t *queue, wait_queue_entry_t *wait)
+{
+	bool woken;
+
+	__set_current_state(TASK_RUNNING);
+	spin_lock_irq(&queue->lock);
+	woken = list_empty(&wait->entry);
+	list_del_init(&wait->entry);
+	spin_unlock_irq(&queue->lock);
+	return woken;
+}
+
 static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 			   bool (*ready)(struct sluice_endpoint *ep, u64 arg),
 			   u64 arg)
@@ -287,7 +300,7 @@ static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 	bool exclusive = reader && sluice_is_queue(ep->channel);
 	wait_queue_head_t *queue = endpoint_queue(ep);
 	ktime_t expires = deadline, *timeout = &expires;
-	bool counted = false, over;
+	bool counted = false, over, woken;
 	DEFINE_WAIT(wait);
 	long ret = 0;
 
@@ -313,13 +326,16 @@ static long endpoint_sleep(struct sluice_endpoint *ep, s64 deadline,
 					      HRTIMER_MODE_ABS))
 			ret = -ETIMEDOUT;
 	}
-	finish_wait(queue, &wait);
+	woken = sleep_end(queue, &wait);
 	if (counted)
 		atomic_sub(2, armed);
 	if (ret != -ERESTARTSYS && (over || sleep_over(ep, ready, arg)))
-		return 0;
-	/* It may have been woken for a message that it now leaves to others. */
-	if (exclusive)
+		ret = 0;
+	/*
+	 * It may have been woken for a message that it now leaves to others, or,
+	 * after it had seen one, for the next.
+	 */
+	if (exclusive && (ret || (woken && over)))
 		wake_up_interruptible(queue);
 	return ret;
 }

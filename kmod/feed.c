@@ -624,9 +624,9 @@ static int feed_release(struct inode *inode, struct file *file)
 }
 
 static const struct sluice_ioctl feed_ioctls[] = {
-	{ SLUICE_IOC_WAIT, feed_wait },
+	{ SLUICE_IOC_WAIT, feed_wait, .silent = true },
 	{ SLUICE_IOC_FEED_STAT, feed_stat },
-	{ SLUICE_IOC_FEED_STOP, feed_stop },
+	{ SLUICE_IOC_FEED_STOP, feed_stop, .silent = true },
 };
 
 static long feed_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

@@ -215,8 +215,7 @@ void sluice_publisher_left(struct sluice_publisher *pub)
 	spin_lock(&pub->room_lock);
 	WRITE_ONCE(pub->ep.state, SLUICE_LEFT);
 	/* Of a queue, for good: whoever acknowledges its last message says so. */
-	if (sluice_is_queue(channel))
-		WRITE_ONCE(sluice_table_entry(&pub->ep)->armed, 1);
+	WRITE_ONCE(sluice_table_entry(&pub->ep)->armed, sluice_is_queue(channel));
 	spin_unlock(&pub->room_lock);
 	wake_up_interruptible_all(&pub->room_wait);
 	WRITE_ONCE(channel->left_count, channel->left_count + 1);
@@ -239,16 +238,14 @@ void sluice_publisher_left(struct sluice_publisher *pub)
 		sluice_table_write(&pub->ep);
 }
 
-void sluice_publisher_due_done(struct sluice_publisher *pub)
+bool sluice_publisher_due_done(struct sluice_publisher *pub)
 {
-	struct sluice_channel *channel = pub->ep.channel;
-
-	lockdep_assert_held(&channel->lock);
+	lockdep_assert_held(&pub->ep.channel->lock);
 	pub->due--;
-	if (publisher_is_done(pub)) {
-		publisher_vacate(pub);
-		sluice_table_changed(channel);
-	}
+	if (!publisher_is_done(pub))
+		return false;
+	publisher_vacate(pub);
+	return true;
 }
 
 static bool is_due_to_nobody(const struct sluice_publisher *pub)
@@ -706,10 +703,10 @@ const struct sluice_ioctl sluice_publisher_ioctls[] = {
 	{ SLUICE_IOC_WAKE, publisher_wake, .silent = true },
 	{ SLUICE_IOC_ARM, publisher_arm },
 	{ SLUICE_IOC_GROW, publisher_grow },
-	{ SLUICE_IOC_EVICT, publisher_evict },
+	{ SLUICE_IOC_EVICT, publisher_evict, .silent = true },
 	{ SLUICE_IOC_DROP, publisher_drop },
 	{ SLUICE_IOC_FDS_ATTACH, publisher_fds_attach },
-	{ SLUICE_IOC_FDS_RELEASE, publisher_fds_release },
+	{ SLUICE_IOC_FDS_RELEASE, publisher_fds_release, .silent = true },
 };
 
 const size_t sluice_publisher_ioctl_count = ARRAY_SIZE(sluice_publisher_ioctls);

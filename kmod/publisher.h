@@ -69,8 +69,11 @@ __poll_t sluice_publisher_poll(struct sluice_publisher *pub, struct file *file,
 /* Its part of leaving. channel->lock. */
 void sluice_publisher_left(struct sluice_publisher *pub);
 
-/* One subscriber less that may read what it left. channel->lock. */
-void sluice_publisher_due_done(struct sluice_publisher *pub);
+/*
+ * One subscriber less that may read what it left. channel->lock. Return: whether
+ * its place is free now, which the caller tells all: once, for all that it frees.
+ */
+bool sluice_publisher_due_done(struct sluice_publisher *pub);
 
 /**
  * sluice_publisher_make_place - for one who joins, where all places are taken

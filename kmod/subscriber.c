@@ -155,13 +155,14 @@ static bool lane_readable(const struct sluice_subscriber *sub,
 			  const struct sluice_publisher *pub)
 {
 	const struct sluice_cursor_lane *lane = &sub->lanes[pub->ep.index];
+	/* A2, pairs with R4: otherwise the head may be of who was here before. */
+	u64 generation = smp_load_acquire(&lane->generation);
 	u64 position = READ_ONCE(lane->head);
 	u32 slot = position & (sub->ep.channel->config.slots - 1);
 
-
 	if (lane_is_over(sub, pub))
 		return false;
-	if (READ_ONCE(lane->generation) != pub->ep.generation)
+	if (generation != pub->ep.generation)
 		return sluice_publisher_has_any(pub);
 	/* A1, pairs with R1. Overwritten is readable too: as a loss. */
 	return smp_load_acquire(&pub->slots[slot].seq) >= SLUICE_SEQ(position);
@@ -300,6 +301,9 @@ __poll_t sluice_subscriber_poll(struct sluice_subscriber *sub,
 	bool alone;
 
 	poll_wait(file, &channel->readers, pt);
+	/* Who ends it after this look wakes it, and is seen by the next one. */
+	if (subscriber_state(sub))
+		return EPOLLIN | EPOLLRDNORM | EPOLLERR | EPOLLHUP;
 	atomic_or(1, (atomic_t *)&channel->table->armed);
 	/* F2, pairs with a publisher's F1; and F4, with its F7. */
 	smp_mb__after_atomic();
@@ -408,11 +412,11 @@ void sluice_subscriber_peer_left(struct sluice_subscriber *sub,
 	pub->due++;
 }
 
-static void due_done(struct sluice_subscriber *sub,
+static bool due_done(struct sluice_subscriber *sub,
 		     struct sluice_publisher *pub)
 {
 	lockdep_assert_held(&sub->ep.channel->lock);
-	if (__test_and_clear_bit(pub->ep.index, sub->due))
+	return __test_and_clear_bit(pub->ep.index, sub->due) &&
 		sluice_publisher_due_done(pub);
 }
 
@@ -421,7 +425,8 @@ void sluice_subscriber_detached(struct sluice_subscriber *sub,
 {
 	lockdep_assert_held(&sub->ep.channel->lock);
 	set_bit(pub->ep.index, sub->detached);
-	due_done(sub, pub);
+	if (due_done(sub, pub))
+		sluice_table_changed(sub->ep.channel);
 }
 
 bool sluice_subscriber_is_due(const struct sluice_subscriber *sub,
@@ -527,12 +532,26 @@ static void claimed_finish(struct sluice_subscriber *sub, u32 pin)
 		/* Pairs with the publisher's acquire before it reuses memory. */
 		smp_store_release(&sluice_table_entry(&pub->ep)->done,
 				  pub->claims.done);
-		if (READ_ONCE(sluice_table_entry(&pub->ep)->armed))
+		/* Of one that left it stays set, for who acknowledges: nobody waits. */
+		if (READ_ONCE(pub->ep.state) == SLUICE_ACTIVE &&
+		    READ_ONCE(sluice_table_entry(&pub->ep)->armed))
 			sluice_publisher_wake_room(pub);
 	}
 	claimed_end(sub, pin);
-	/* Those who have nothing to wait for but what this one might return. */
-	if (!READ_ONCE(channel->publisher_count))
+}
+
+/*
+ * Then wakes those who have nothing to wait for but what others might return:
+ * once, however much was finished. A last publisher that leaves after this has
+ * looked takes the lock after this, sees what is claimed, and wakes all itself.
+ * @before: how many were claimed
+ */
+static void claims_unlock(struct sluice_channel *channel, u32 before)
+{
+	bool fewer = channel->claimed_count < before;
+
+	mutex_unlock(&channel->claims_lock);
+	if (fewer && !READ_ONCE(channel->publisher_count))
 		wake_up_interruptible_all(&channel->readers);
 }
 
@@ -548,14 +567,18 @@ static void claimed_return(struct sluice_subscriber *sub, u32 pin, bool mark)
 static u32 reap_locked(struct sluice_subscriber *sub)
 {
 	struct sluice_channel *channel = sub->ep.channel;
-	u32 pin, rejected = 0;
+	u32 pin, rejected = 0, left = sub->claimed_count;
 	u64 tag, said;
 
 	lockdep_assert_held(&channel->claims_lock);
-	for (pin = 0; sub->claimed_count && pin < channel->config.held; pin++) {
+	/* As a claim takes the first free pin, few claims are few pins. */
+	for (pin = 0; left && pin < channel->config.held; pin++) {
 		tag = sub->claimed[pin].tag;
+		if (!tag)
+			continue;
+		left--;
 		said = smp_load_acquire(&sub->pins[pin]);	/* R3 */
-		if (!tag || (said & ~SLUICE_ACK_REJECT) != tag)
+		if ((said & ~SLUICE_ACK_REJECT) != tag)
 			continue;
 		if (said == tag) {
 			claimed_finish(sub, pin);
@@ -578,26 +601,29 @@ static void reaped(struct sluice_channel *channel, u32 returned)
 static void subscriber_reap(struct sluice_subscriber *sub)
 {
 	struct sluice_channel *channel = sub->ep.channel;
-	u32 rejected;
+	u32 before, rejected;
 
 	mutex_lock(&channel->claims_lock);
+	before = channel->claimed_count;
 	rejected = reap_locked(sub);
-	mutex_unlock(&channel->claims_lock);
+	claims_unlock(channel, before);
 	reaped(channel, rejected);
 }
 
 static u32 reap_all(struct sluice_channel *channel)
 {
 	struct sluice_subscriber *sub;
-	u32 i, rejected = 0;
+	u32 i, before, rejected = 0;
 
 	mutex_lock(&channel->claims_lock);
+	before = channel->claimed_count;
 	for (i = 0; i < channel->config.subscribers; i++) {
 		sub = sluice_deref(channel, channel->subscribers[i]);
 		if (sub)
 			rejected += reap_locked(sub);
+		cond_resched();
 	}
-	mutex_unlock(&channel->claims_lock);
+	claims_unlock(channel, before);
 	return rejected;
 }
 
@@ -708,10 +734,11 @@ static long claim(struct sluice_subscriber *sub, struct sluice_claim *out,
 		  u32 count)
 {
 	struct sluice_channel *channel = sub->ep.channel;
-	u32 rejected;
+	u32 before, rejected;
 	long ret;
 
 	mutex_lock(&channel->claims_lock);
+	before = channel->claimed_count;
 	rejected = reap_locked(sub);
 	count = min(count, channel->config.held - sub->claimed_count);
 	if (!count)
@@ -719,7 +746,7 @@ static long claim(struct sluice_subscriber *sub, struct sluice_claim *out,
 	else
 		ret = subscriber_state(sub) ?:
 			claim_locked(sub, out, count);
-	mutex_unlock(&channel->claims_lock);
+	claims_unlock(channel, before);
 	reaped(channel, rejected);
 	return ret;
 }
@@ -808,15 +835,17 @@ void sluice_subscriber_settle(struct sluice_subscriber *sub,
 {
 	struct sluice_channel *channel = sub->ep.channel;
 	bool back = how != SLUICE_SETTLE_DONE;
+	u32 before;
 
 	mutex_lock(&channel->claims_lock);
+	before = channel->claimed_count;
 	if (sub->claimed[taken->pin].tag != taken->tag)
 		back = false;
 	else if (back)
 		claimed_return(sub, taken->pin, how == SLUICE_SETTLE_MAYBE);
 	else
 		claimed_finish(sub, taken->pin);
-	mutex_unlock(&channel->claims_lock);
+	claims_unlock(channel, before);
 	reaped(channel, back);
 	sluice_endpoint_put(&taken->pub->ep);
 }
@@ -849,6 +878,7 @@ static void leave_due(struct sluice_subscriber *sub)
 		pub = sluice_deref(channel, channel->publishers[i]);
 		if (pub)
 			due_done(sub, pub);
+		cond_resched();
 	}
 }
 
@@ -885,9 +915,13 @@ static long subscriber_wake(struct sluice_call *call)
 		sluice_subscriber(call->file->private_data);
 	struct sluice_channel *channel = sub->ep.channel;
 	struct sluice_publisher *pub;
+	long ret = subscriber_state(sub);
 
 	if (call->arg.wake.index >= channel->config.publishers || call->arg.wake.count)
 		return -EINVAL;
+	/* Eviction is no remedy if who is evicted goes on waking. */
+	if (ret)
+		return ret;
 	trace_sluice_room_wake(&sub->ep, call->arg.wake.index);
 	if (sluice_is_queue(channel))
 		subscriber_reap(sub);

@@ -754,6 +754,76 @@ TEST(unread_by_those_who_lose)
 	close(ch);
 }
 
+/* Those who read a dead publisher need not tell it of the room they make. */
+TEST(left_waits_for_nobody)
+{
+	int ch = make_channel(NULL, NULL);
+	const struct sluice_member *place;
+	struct sub s;
+	struct pub p;
+
+	ASSERT_LE(0, ch);
+	sub_join_full(&s, ch, SLUICE_JOIN_STAY, 0);
+	pub_join(&p, ch);
+	place = table_at(&s.table, SLUICE_PUBLISHER, p.j.index);
+	check(pub_try(&p, "x", 1, 0));
+	must(call(p.fd, SLUICE_IOC_ARM, NULL));
+	EXPECT_EQ(1, load(&place->armed));
+	pub_close(&p);
+	EXPECT_EQ(1, stat_of(ch).left);
+	EXPECT_EQ(0, load(&place->armed));
+	sub_close(&s);
+	close(ch);
+}
+
+/* What has nothing to tell does not fail once it is done. */
+TEST_F(endpoint, told_in_memory_for_reading)
+{
+	struct sluice_detach *d;
+	struct pub p;
+	struct msg m;
+
+	pub_join(&p, self->ch);
+	check(pub_try(&p, "x", 1, 0));
+	ASSERT_EQ(1, sub_try(&self->s, &m));
+	d = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, d);
+	*d = (struct sluice_detach){
+		.index = p.j.index,
+		.generation = p.j.generation,
+	};
+	must(mprotect(d, getpagesize(), PROT_READ));
+	EXPECT_EQ(0, call(self->s.fd, SLUICE_IOC_DETACH, d));
+	munmap(d, getpagesize());
+	pub_close(&p);
+}
+
+/* Eviction is a remedy: who is evicted wakes nobody, nor has others wake it. */
+TEST(evicted_wakes_nobody)
+{
+	int ch = make_channel(NULL, NULL);
+	struct sluice_evict e;
+	struct sub s;
+	struct pub p;
+
+	ASSERT_LE(0, ch);
+	sub_join_full(&s, ch, SLUICE_JOIN_STAY, SLUICE_EVICT);
+	pub_join(&p, ch);
+	e = (struct sluice_evict){
+		.index = s.j.index,
+		.generation = s.j.generation,
+	};
+	must(call(p.fd, SLUICE_IOC_EVICT, &e));
+	EXPECT_EQ(-ECONNABORTED, wake(s.fd, p.j.index, 0));
+	must(wake(p.fd, 0, 1));
+	EXPECT_TRUE(events_of(s.fd, POLLIN) & POLLHUP);
+	EXPECT_EQ(0, load(&table_head(&p.table)->armed));
+	pub_close(&p);
+	sub_close(&s);
+	close(ch);
+}
+
 /* A queue's is acknowledged by a store; that is seen when it is needed. */
 TEST(left_and_acknowledged_takes_none)
 {
