@@ -875,7 +875,28 @@ static void hammer_start(struct hammer *m, unsigned char *p)
 	check(!pthread_create(&m->thread, NULL, hammer_run, m));
 }
 
-/* A processor for the hammer alone: whoever waits for it does so in vain else. */
+/*
+ * Whether this is User Mode Linux, which only notes what is taken from a process
+ * (um_tlb_mark_sync()): one that runs on another processor has it until it enters
+ * the kernel.
+ */
+static bool in_user_mode(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[128];
+	bool found = false;
+
+	check(f);
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, "User Mode Linux");
+	fclose(f);
+	return found;
+}
+
+/*
+ * A processor for the hammer alone: whoever waits for it does so in vain else. In
+ * User Mode Linux the same one, so that it has entered the kernel.
+ */
 static void hammer_apart(struct hammer *m)
 {
 	cpu_set_t one;
@@ -886,7 +907,7 @@ static void hammer_apart(struct hammer *m)
 	    sched_setaffinity(0, sizeof(one), &one))
 		return;
 	CPU_ZERO(&one);
-	CPU_SET(1, &one);
+	CPU_SET(in_user_mode() ? 0 : 1, &one);
 	pthread_setaffinity_np(m->thread, sizeof(one), &one);
 }
 
