@@ -15,7 +15,9 @@ main() {
 	userland=$kernel/userland out=$(dirname "$(tests_dir "$key")")
 	mkdir -p "$out"
 	# What says where libraries are shall not name this machine's.
-	export PKG_CONFIG_SYSROOT_DIR=$userland CC=${CROSS}gcc AR=${CROSS}ar
+	export PKG_CONFIG_SYSROOT_DIR=$userland AR=${CROSS}ar
+	# Some packages still have theirs in /lib, which is /usr/lib where they are installed.
+	export CC="${CROSS}gcc -L$userland/lib/${CROSS%-}"
 	PKG_CONFIG_LIBDIR=$(printf '%s:' "$userland"/usr/lib/*/pkgconfig)
 	export PKG_CONFIG_LIBDIR
 	make -s -C "$TOP_DIR/lib" OUT="$out/lib" "$out/lib/libsluice.a"
