@@ -45,7 +45,7 @@ CALLERS_DATA = re.compile(r"""
       | xa_\w+ | xas_\w+ | idr_\w+ | ida_\w+ | jhash\w* | refcount_\w+
       )(\.\w+)*""", re.VERBOSE)
 GUARDS_ITSELF = re.compile(r"""
-    _*( try_to_wake_up | schedule\w* | preempt_schedule\w* | hrtimer_\w+
+    _*( osq_\w+ | try_to_wake_up | schedule\w* | preempt_schedule\w* | hrtimer_\w+
       | k[vmz]*alloc\w* | kmem_cache_\w+ | k[v]?free\w* | alloc_pages\w* | call_rcu\w*
       | synchronize_\w+ | mod_delayed_work\w* | queue_\w*work\w* | shmem_\w+
       | path_put | fput | init_file | get_unused_fd_flags | fd_install | vfs_\w+ | zap_\w+

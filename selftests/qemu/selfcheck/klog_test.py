@@ -45,6 +45,9 @@ CASES = [
     ("a hash table of the module's that grows", False,
      (("rht_deferred_worker+0x1ee/0x820", "process_one_work+0x38f/0x810"),
       ("rhashtable_insert_slow+0xd5/0x8f0",) + IOCTL)),
+    ("two who spin for a mutex of the module's", False,
+     (("osq_lock+0x105/0x290", "mutex_lock+0x94/0xb0") + IOCTL,
+      ("osq_unlock+0x11b/0x1a0", "mutex_lock+0x94/0xb0") + IOCTL)),
     ("two of the scheduler's, called by the module", False,
      (("ttwu_queue+0x1/0x2",) + WAKE, WAKE)),
 ]
