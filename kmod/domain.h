@@ -3,8 +3,11 @@
 #define SLUICE_DOMAIN_H
 
 #include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 
 /**
  * struct sluice_later - what is not to be done while a domain is locked
@@ -19,6 +22,21 @@ struct sluice_later {
 };
 
 /**
+ * struct sluice_alarm - what is to be done with a domain locked, at some time
+ * @timer: when
+ * @waiting: it is time; in sluice_domain.due
+ * @domain: has become part of the one to be locked; whoever has this keeps that
+ * @ring: does some of it, with the domain locked; returns whether there is more.
+ *	What that puts off (sluice_domain_later()) it sees to itself.
+ */
+struct sluice_alarm {
+	struct delayed_work timer;
+	struct list_head waiting;
+	struct sluice_domain *domain;
+	bool (*ring)(struct sluice_alarm *alarm);
+};
+
+/**
  * struct sluice_domain - lockspaces and holders that may wait for each other
  * @ref: of lockspaces and holders that began here, and of domains joined to it
  * @lock: guards all of them, while @forward is NULL
@@ -26,6 +44,9 @@ struct sluice_later {
  * @forward: the domain this one was joined to; set once, under both locks
  * @weight: domains joined to it, and itself
  * @later: put off until @lock is not held; NULL when it is not
+ * @due_lock: guards @due, and alarms' @waiting there; a leaf
+ * @due: alarms that ring before @lock is given up; none, if @forward
+ * @poke: has them ring, if nobody locks it
  */
 struct sluice_domain {
 	struct kref ref;
@@ -34,7 +55,14 @@ struct sluice_domain {
 	struct sluice_domain *forward;
 	unsigned int weight;
 	struct sluice_later *later;
+	spinlock_t due_lock;
+	struct list_head due;
+	struct work_struct poke;
 };
+
+int sluice_domains_init(void);
+/* Waits for all that was queued. */
+void sluice_domains_exit(void);
 
 struct sluice_domain *sluice_domain_new(void);
 void sluice_domain_put(struct sluice_domain *domain);
@@ -59,15 +87,8 @@ static inline struct sluice_later *sluice_domain_take_later(struct sluice_domain
 	return later;
 }
 
-/* Whoever unlocks does what was put off. */
-static inline void sluice_domain_unlock(struct sluice_domain *domain)
-{
-	struct sluice_later *later = sluice_domain_take_later(domain);
-
-	mutex_unlock(&domain->lock);
-	if (unlikely(later))
-		sluice_domain_catch_up(later);
-}
+/* Whoever unlocks does what was put off, and before it some of what is due. */
+void sluice_domain_unlock(struct sluice_domain *domain);
 
 /* Return: the domain that @domain has become part of, if it is not joined now. */
 static inline struct sluice_domain *sluice_domain_root(struct sluice_domain *domain)
@@ -106,5 +127,23 @@ static inline void sluice_domain_assert(struct sluice_domain *domain)
  */
 void sluice_domain_later(struct sluice_domain *domain,
 			 struct sluice_later *later);
+
+void sluice_alarm_init(struct sluice_alarm *alarm, struct sluice_domain *domain,
+		       bool (*ring)(struct sluice_alarm *alarm));
+
+/**
+ * sluice_alarm_set - be sure that it rings, then or before
+ * @alarm: which; its domain is locked
+ * @expires: in ns, CLOCK_MONOTONIC
+ *
+ * No worker waits for the domain: if somebody has it, it is he who has it ring.
+ */
+void sluice_alarm_set(struct sluice_alarm *alarm, u64 expires);
+
+/*
+ * It does not ring when this returns, nor later. Nobody sets it any more, and it
+ * does not do so itself. Locks its domain.
+ */
+void sluice_alarm_cancel(struct sluice_alarm *alarm);
 
 #endif

@@ -270,7 +270,7 @@ void sluice_grant_lease(struct sluice_grant *grant, u64 expires)
 	if (!expires)
 		return;
 	rb_add_cached(&grant->leased, &holder->leased, leased_before);
-	sluice_holder_set_alarm(holder, expires);
+	sluice_alarm_set(&holder->alarm, expires);
 }
 
 struct sluice_grant *sluice_grant_leased(const struct sluice_holder *holder)

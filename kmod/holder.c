@@ -44,20 +44,7 @@
 /* Grants that are let go of while the lock is held once. */
 #define LEAVE_BATCH	256
 
-/* Nothing in here waits for a file system, which may never answer. */
-static struct workqueue_struct *alarms;
 static atomic64_t holder_ids;
-
-int sluice_holders_init(void)
-{
-	alarms = alloc_workqueue("sluice", WQ_UNBOUND, WQ_MAX_ACTIVE);
-	return alarms ? 0 : -ENOMEM;
-}
-
-void sluice_holders_exit(void)
-{
-	destroy_workqueue(alarms);
-}
 
 void sluice_holder_tell(struct sluice_holder *holder, u32 news)
 {
@@ -70,19 +57,6 @@ void sluice_holder_tell(struct sluice_holder *holder, u32 news)
 /*
  * Leases, and deadlines of requests for which nobody sleeps.
  */
-void sluice_holder_set_alarm(struct sluice_holder *holder, u64 expires)
-{
-	s64 ns = max_t(s64, expires - ktime_get_ns(), 0);
-	unsigned long delay = nsecs_to_jiffies64(min_t(s64, ns, NSEC_PER_SEC *
-						       86400ULL)) + 1;
-	struct delayed_work *alarm = &holder->alarm;
-
-	sluice_domain_assert(holder->domain);
-	if (delayed_work_pending(alarm) &&
-	    time_before_eq(alarm->timer.expires, jiffies + delay))
-		return;
-	mod_delayed_work(alarms, alarm, delay);
-}
 
 /* It is nobody's now; remember what its holder may have left half done. */
 static void grant_leave(struct sluice_grant *grant, bool died,
@@ -189,9 +163,9 @@ static void holder_follow(struct sluice_deferred *deferred)
 }
 
 /* For @follow. Return: whether there is anything. */
-static bool holder_put_off(struct sluice_holder *holder,
-			   struct sluice_domain *domain)
+static bool holder_put_off(struct sluice_holder *holder)
 {
+	struct sluice_domain *domain = sluice_domain_root(holder->domain);
 	struct sluice_later *later = sluice_domain_take_later(domain), *next;
 
 	for (; later; later = next) {
@@ -202,38 +176,37 @@ static bool holder_put_off(struct sluice_holder *holder,
 	return holder->later;
 }
 
-static void holder_alarm(struct work_struct *work)
+static bool holder_ring(struct sluice_alarm *alarm)
 {
 	struct sluice_holder *holder =
-		container_of(to_delayed_work(work), struct sluice_holder, alarm);
-	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
+		container_of(alarm, struct sluice_holder, alarm);
 	struct sluice_request *request = &holder->request;
 	u64 now = ktime_get_ns();
 	struct sluice_grant *grant;
 	LIST_HEAD(dirty);
-	bool follow;
 	u32 n = 0;
 
+	sluice_domain_assert(holder->domain);
 	if (sluice_request_waits(request) &&
 	    request->flags & SLUICE_LOCK_ASYNC) {
 		if (request->deadline <= (s64)now)
 			sluice_request_fail(request, -ETIMEDOUT, &dirty);
 		else if (request->deadline != SLUICE_NO_DEADLINE)
-			sluice_holder_set_alarm(holder, request->deadline);
+			sluice_alarm_set(alarm, request->deadline);
 	}
 	while ((grant = sluice_grant_leased(holder)) && grant->expires <= now &&
-	       n++ < LEAVE_BATCH)
+	       n < LEAVE_BATCH) {
 		sluice_holder_revoke(holder, grant, 0, &dirty);
-	/* At once, if there are more: others shall have the lock in between. */
-	if (grant)
-		sluice_holder_set_alarm(holder, grant->expires);
+		n++;
+	}
+	if (grant && n < LEAVE_BATCH)
+		sluice_alarm_set(alarm, grant->expires);
 	sluice_request_pass(&dirty);
 	sluice_deadlock_resolve(request);
-	follow = holder_put_off(holder, domain);
-	sluice_domain_unlock(domain);
 	/* A backing that goes with a grant was there before it. */
-	if (follow || !list_empty_careful(&holder->backings))
+	if (holder_put_off(holder) || !list_empty_careful(&holder->backings))
 		sluice_defer(&holder->follow);
+	return grant && n == LEAVE_BATCH;
 }
 
 /*
@@ -273,7 +246,7 @@ struct sluice_holder *sluice_holder_new(void)
 	INIT_LIST_HEAD(&holder->revoked);
 	holder->leased = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&holder->parties);
-	INIT_DELAYED_WORK(&holder->alarm, holder_alarm);
+	sluice_alarm_init(&holder->alarm, holder->domain, holder_ring);
 	sluice_defer_init(&holder->follow, user, holder_follow);
 	init_waitqueue_head(&holder->wait);
 	sluice_registry_add(current->nsproxy->net_ns, &holder->entry,
@@ -369,7 +342,8 @@ void sluice_holder_put(struct sluice_holder *holder)
 void sluice_holder_end(struct sluice_holder *holder)
 {
 	holder_die(holder);
-	cancel_delayed_work_sync(&holder->alarm);
+	/* It has nothing any more that would set it. */
+	sluice_alarm_cancel(&holder->alarm);
 	sluice_defer_cancel(&holder->follow);
 	holder_catch_up(holder);
 	sluice_lock_forget(holder);

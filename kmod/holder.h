@@ -10,10 +10,10 @@
 #include <linux/sluice.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 
 #include "call.h"
 #include "deferred.h"
+#include "domain.h"
 #include "registry.h"
 #include "request.h"
 
@@ -92,15 +92,12 @@ struct sluice_holder {
 	struct rb_root_cached leased;
 	struct list_head parties;
 	u64 party_numbers;
-	struct delayed_work alarm;
+	struct sluice_alarm alarm;
 	struct sluice_deferred follow;
 	struct sluice_later *later;
 	u32 news;
 	wait_queue_head_t wait;
 };
-
-int sluice_holders_init(void);
-void sluice_holders_exit(void);
 
 /* Return: a holder of the caller's, or an ERR_PTR. */
 struct sluice_holder *sluice_holder_new(void);
@@ -146,8 +143,5 @@ long sluice_holder_open(struct sluice_call *call);
 
 /* Tell who polls. The domain's lock. */
 void sluice_holder_tell(struct sluice_holder *holder, u32 news);
-
-/* Be sure that @alarm comes when @expires does, or before. The domain's lock. */
-void sluice_holder_set_alarm(struct sluice_holder *holder, u64 expires);
 
 #endif

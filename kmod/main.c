@@ -12,6 +12,7 @@
 #include "call.h"
 #include "channel.h"
 #include "deferred.h"
+#include "domain.h"
 #include "holder.h"
 #include "lockspace.h"
 #include "name.h"
@@ -101,12 +102,12 @@ static int __init sluice_init(void)
 	ret = sluice_deferred_init();
 	if (ret)
 		goto registry;
-	ret = sluice_holders_init();
+	ret = sluice_domains_init();
 	if (ret)
 		goto deferred;
 	ret = sluice_remotes_init();
 	if (ret)
-		goto holders;
+		goto domains;
 	ret = sluice_netlink_init();
 	if (ret)
 		goto remotes;
@@ -118,8 +119,8 @@ netlink:
 	sluice_netlink_exit();
 remotes:
 	sluice_remotes_exit();
-holders:
-	sluice_holders_exit();
+domains:
+	sluice_domains_exit();
 deferred:
 	sluice_deferred_exit();
 registry:
@@ -134,7 +135,7 @@ static void __exit sluice_exit(void)
 	misc_deregister(&device);
 	sluice_netlink_exit();
 	sluice_remotes_exit();
-	sluice_holders_exit();
+	sluice_domains_exit();
 	sluice_deferred_exit();
 	sluice_registry_exit();
 	sluice_names_exit();

@@ -655,8 +655,8 @@ static int request_wait(struct sluice_request *request, u32 index)
 	request_notice(request, index);
 	if (request->flags & SLUICE_LOCK_ASYNC &&
 	    request->deadline != SLUICE_NO_DEADLINE)
-		sluice_holder_set_alarm(sluice_request_holder(request),
-					request->deadline);
+		sluice_alarm_set(&sluice_request_holder(request)->alarm,
+				 request->deadline);
 	sluice_deadlock_resolve(request);
 	/* Who asked for an event gets one, however soon. */
 	return request->flags & SLUICE_LOCK_ASYNC ||

@@ -6,6 +6,7 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/log2.h>
 #include <linux/prandom.h>
@@ -17,9 +18,19 @@
 #define SEEDS		4
 #define THREADS		4
 #define TURNS		2000
+#define PATIENCE	(60 * HZ)
+
+/* One that is to ring some times. */
+struct clock {
+	struct sluice_alarm alarm;
+	struct task_struct *by;
+	struct completion rung;
+	u32 due, unlocked;
+};
 
 struct domain_fixture {
 	struct sluice_domain *domains[DOMAINS];
+	struct clock clocks[DOMAINS];
 	u32 label[DOMAINS];
 	u64 count[DOMAINS];
 	struct rnd_state rnd;
@@ -167,6 +178,136 @@ static void domain_outlived(struct kunit *test)
 	sluice_domain_put(light);
 }
 
+static bool clock_ring(struct sluice_alarm *alarm)
+{
+	struct clock *clock = container_of(alarm, struct clock, alarm);
+	struct sluice_domain *root = sluice_domain_root(alarm->domain);
+
+	sluice_domain_assert(alarm->domain);
+	clock->unlocked += !mutex_is_locked(&root->lock);
+	clock->by = current;
+	if (clock->due && --clock->due)
+		return true;
+	complete(&clock->rung);
+	return false;
+}
+
+static void clock_init(struct clock *clock, struct sluice_domain *domain)
+{
+	sluice_alarm_init(&clock->alarm, domain, clock_ring);
+	init_completion(&clock->rung);
+}
+
+/* Due @times times from now on. The domain's lock. */
+static void clock_set(struct clock *clock, u32 times)
+{
+	clock->due = times;
+	sluice_alarm_set(&clock->alarm, 0);
+}
+
+static bool clock_rings(struct clock *clock)
+{
+	return wait_for_completion_timeout(&clock->rung, PATIENCE);
+}
+
+/* Return: whether it is for who has the domain now. */
+static bool clock_waits(struct clock *clock)
+{
+	unsigned long end = jiffies + PATIENCE;
+
+	while (list_empty_careful(&clock->alarm.waiting))
+		if (time_after(jiffies, end))
+			return false;
+		else
+			msleep(1);
+	return true;
+}
+
+/* Who has the domain has its alarms ring; if nobody has it, a worker does. */
+static void domain_alarm(struct kunit *test)
+{
+	struct domain_fixture *f = test->priv;
+	struct clock *one = &f->clocks[0], *other = &f->clocks[1];
+	struct sluice_domain *domain;
+
+	domains_make(test);
+	sluice_domain_join(f->domains[0], f->domains[1]);
+	clock_init(one, f->domains[0]);
+	clock_init(other, f->domains[1]);
+	domain = sluice_domain_lock(f->domains[0]);
+	clock_set(one, 1);
+	KUNIT_EXPECT_TRUE(test, clock_waits(one));
+	KUNIT_EXPECT_EQ(test, 1U, one->due);
+	sluice_domain_unlock(domain);
+	KUNIT_EXPECT_EQ(test, 0U, one->due);
+	KUNIT_EXPECT_PTR_EQ(test, current, one->by);
+	/* The second is one too many for who unlocks. */
+	domain = sluice_domain_lock(f->domains[0]);
+	clock_set(one, 2);
+	clock_set(other, 3);
+	KUNIT_EXPECT_TRUE(test, clock_waits(one) && clock_waits(other));
+	sluice_domain_unlock(domain);
+	KUNIT_EXPECT_TRUE(test, clock_rings(one) && clock_rings(one));
+	KUNIT_EXPECT_TRUE(test, clock_rings(other));
+	KUNIT_EXPECT_PTR_NE(test, current, other->by);
+	KUNIT_EXPECT_EQ(test, 0U, one->unlocked + other->unlocked);
+	sluice_alarm_cancel(&one->alarm);
+	sluice_alarm_cancel(&other->alarm);
+}
+
+/* Cancelled while it waits for who has the domain. */
+static void domain_alarm_cancel(struct kunit *test)
+{
+	struct domain_fixture *f = test->priv;
+	struct clock *clock = &f->clocks[0];
+	struct sluice_domain *domain;
+
+	domains_make(test);
+	clock_init(clock, f->domains[0]);
+	domain = sluice_domain_lock(f->domains[0]);
+	clock_set(clock, 1);
+	KUNIT_EXPECT_TRUE(test, clock_waits(clock));
+	/* As it is, without the alarm that sluice_domain_unlock() has ring. */
+	mutex_unlock(&domain->lock);
+	clock->by = NULL;
+	sluice_alarm_cancel(&clock->alarm);
+	KUNIT_EXPECT_TRUE(test, list_empty(&clock->alarm.waiting));
+	KUNIT_EXPECT_PTR_EQ(test, NULL, clock->by);
+	KUNIT_EXPECT_EQ(test, 1U, clock->due);
+	domain = sluice_domain_lock(f->domains[0]);
+	sluice_domain_unlock(domain);
+	KUNIT_EXPECT_PTR_EQ(test, NULL, clock->by);
+}
+
+/* More alarms than there can be workers, all of one domain that is busy. */
+static void domain_busy(struct kunit *test)
+{
+	struct domain_fixture *f = test->priv;
+	u32 i, n = WQ_MAX_ACTIVE + 1, rung;
+	struct sluice_domain *domain;
+	struct clock *clocks;
+
+	clocks = kunit_kcalloc(test, n + 1, sizeof(*clocks), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, clocks);
+	domains_make(test);
+	clock_init(&clocks[n], f->domains[1]);
+	domain = sluice_domain_lock(f->domains[0]);
+	for (i = 0; i < n; i++) {
+		clock_init(&clocks[i], f->domains[0]);
+		clock_set(&clocks[i], 1);
+	}
+	KUNIT_EXPECT_TRUE(test, clock_waits(&clocks[n - 1]));
+	sluice_alarm_set(&clocks[n].alarm, 0);
+	KUNIT_EXPECT_TRUE_MSG(test, clock_rings(&clocks[n]),
+			      "behind another domain's");
+	sluice_domain_unlock(domain);
+	for (rung = 0; rung < n && clock_rings(&clocks[rung]); rung++)
+		;
+	KUNIT_EXPECT_EQ(test, n, rung);
+	for (i = 0; i <= n; i++)
+		sluice_alarm_cancel(&clocks[i].alarm);
+}
+
 struct joiner {
 	struct domain_fixture *f;
 	struct task_struct *task;
@@ -189,6 +330,8 @@ static int joiner_run(void *data)
 			sluice_domain_join(f->domains[a], f->domains[b]);
 		domain = sluice_domain_lock(f->domains[a]);
 		f->count[a]++;
+		if (turn % 8 == 0)
+			clock_set(&f->clocks[a], 1 + turn % 3);
 		if (turn % 4 == 0)
 			cond_resched();
 		sluice_domain_unlock(domain);
@@ -232,7 +375,18 @@ static void domain_threads(struct kunit *test)
 	joiners = kunit_kcalloc(test, THREADS, sizeof(*joiners), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, joiners);
 	domains_make(test);
+	for (i = 0; i < DOMAINS; i++)
+		clock_init(&f->clocks[i], f->domains[i]);
 	KUNIT_ASSERT_EQ(test, (u32)THREADS, joiners_run(f, joiners));
+	for (i = 0; i < DOMAINS; i++) {
+		/* Whatever it was that it was set last, it rang after that. */
+		while (READ_ONCE(f->clocks[i].due) &&
+		       clock_rings(&f->clocks[i]))
+			;
+		KUNIT_EXPECT_EQ_MSG(test, 0U, f->clocks[i].due, "forgotten");
+		sluice_alarm_cancel(&f->clocks[i].alarm);
+		KUNIT_EXPECT_EQ(test, 0U, f->clocks[i].unlocked);
+	}
 	for (i = 0; i < DOMAINS; i++) {
 		total += f->count[i];
 		sluice_domain_join(f->domains[0], f->domains[i]);
@@ -245,6 +399,9 @@ static void domain_threads(struct kunit *test)
 static struct kunit_case domain_cases[] = {
 	KUNIT_CASE(domain_random),
 	KUNIT_CASE(domain_outlived),
+	KUNIT_CASE(domain_alarm),
+	KUNIT_CASE(domain_alarm_cancel),
+	KUNIT_CASE(domain_busy),
 	KUNIT_CASE(domain_threads),
 	{}
 };
