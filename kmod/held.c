@@ -198,7 +198,7 @@ static void unlock_follow(struct sluice_holder *holder,
 
 /*
  * What one item leaves, the next would find, and not what was checked: only
- * those of one mode may overlap, as they find less to do then, and nothing else.
+ * those of one mode may overlap, and are one then.
  */
 static int unlock_items(struct sluice_holder *holder, struct sluice_wants *items)
 {
@@ -207,6 +207,7 @@ static int unlock_items(struct sluice_holder *holder, struct sluice_wants *items
 
 	if (!sluice_wants_apart(items, true))
 		return -EINVAL;
+	sluice_wants_unite(items);
 	lost = unlock_prepare(holder, items);
 	ret = unlock_try(holder, items, false);
 	if (ret > 0) {
@@ -286,33 +287,110 @@ static void tellings_free(struct tellings *tellings)
 		kfree(revoked);
 }
 
-static u32 renew_needs(struct sluice_want *want)
+/**
+ * struct piece - what an item names, and none of those after it does
+ * @want: the item
+ * @start: first byte
+ * @last: last byte
+ *
+ * Where items overlap it is the last of them that counts; so nothing is gone
+ * through twice, but for a grant that is in several pieces. Those come in the
+ * order of their items: the last one that names any of a grant is its lease.
+ */
+struct piece {
+	struct sluice_want *want;
+	u64 start;
+	u64 last;
+};
+
+/* Return: false if nothing is left of the item from @piece->start on. */
+static bool piece_trim(const struct sluice_wants *items, struct piece *piece)
 {
-	struct sluice_resource *resource = want_resource(want);
+	const struct sluice_want *end = items->wants + items->count, *later;
+
+	piece->last = piece->want->last;
+	for (later = piece->want + 1; later < end; later++) {
+		if (!sluice_ranges_overlap(later->start, later->last,
+					   piece->start, piece->last) ||
+		    !sluice_wants_same(later, piece->want))
+			continue;
+		if (later->start > piece->start) {
+			piece->last = later->start - 1;
+			continue;
+		}
+		if (later->last >= piece->want->last)
+			return false;
+		piece->start = later->last + 1;
+		piece->last = piece->want->last;
+		/* Those before may name what begins there. */
+		later = piece->want;
+	}
+	return true;
+}
+
+/* Find the next one; @piece is zeroed before the first. */
+static bool piece_next(const struct sluice_wants *items, struct piece *piece)
+{
+	struct sluice_want *end = items->wants + items->count;
+
+	if (piece->want && piece->last != piece->want->last) {
+		piece->start = piece->last + 1;
+		if (piece_trim(items, piece))
+			return true;
+	}
+	piece->want = piece->want ? piece->want + 1 : items->wants;
+	for (; piece->want < end; piece->want++) {
+		piece->start = piece->want->start;
+		if (piece_trim(items, piece))
+			return true;
+	}
+	return false;
+}
+
+static bool renew_check(const struct sluice_wants *items)
+{
+	struct sluice_resource *resource;
+	struct piece piece = {};
+
+	while (piece_next(items, &piece)) {
+		resource = want_resource(piece.want);
+		if (!resource ||
+		    !sluice_grant_covers(piece.want->holder, resource,
+					 piece.start, piece.last, NULL))
+			return false;
+	}
+	return true;
+}
+
+static u32 renew_needs(const struct piece *piece)
+{
+	struct sluice_resource *resource = want_resource(piece->want);
 	struct sluice_grant *grant;
 	u32 needs = 0;
 
-	if (!want->lease)
+	if (!piece->want->lease)
 		return 0;
-	for (grant = sluice_grant_own(want->holder, resource, want->start,
-				      want->last);
-	     grant; grant = sluice_grant_own_next(grant, want->last))
+	for (grant = sluice_grant_own(piece->want->holder, resource,
+				      piece->start, piece->last);
+	     grant; grant = sluice_grant_own_next(grant, piece->last))
 		needs += !grant->revoked;
 	return needs;
 }
 
-static void renew_do(struct sluice_want *want, u64 now,
+static void renew_do(const struct piece *piece, u64 now,
 		     struct tellings *tellings)
 {
-	struct sluice_resource *resource = want_resource(want);
-	struct sluice_holder *holder = want->holder;
+	struct sluice_resource *resource = want_resource(piece->want);
+	struct sluice_holder *holder = piece->want->holder;
+	u64 lease = piece->want->lease;
 	struct sluice_grant *grant;
 
-	for (grant = sluice_grant_own(holder, resource, want->start, want->last);
-	     grant; grant = sluice_grant_own_next(grant, want->last)) {
-		if (want->lease && !grant->revoked)
+	for (grant = sluice_grant_own(holder, resource, piece->start,
+				      piece->last);
+	     grant; grant = sluice_grant_own_next(grant, piece->last)) {
+		if (lease && !grant->revoked)
 			grant->revoked = tellings_take(tellings);
-		sluice_grant_lease(grant, want->lease ? now + want->lease : 0);
+		sluice_grant_lease(grant, lease ? now + lease : 0);
 	}
 }
 
@@ -322,18 +400,21 @@ static int renew_try(struct sluice_holder *holder, struct sluice_wants *items,
 {
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	u64 now = ktime_get_ns();
-	u32 i, needs = 0;
+	struct piece piece = {};
+	u32 needs = 0;
 	int ret = 0;
 
-	for (i = 0; i < items->count && !ret; i++)
-		if (!want_held(&items->wants[i], NULL))
-			ret = -ESTALE;
-	for (i = 0; i < items->count && !ret; i++)
-		needs += renew_needs(&items->wants[i]);
+	if (!renew_check(items))
+		ret = -ESTALE;
+	while (!ret && piece_next(items, &piece))
+		needs += renew_needs(&piece);
+	/* Each grant takes one, in however many pieces it is. */
+	needs = min_t(u64, needs, holder->held_count);
 	if (!ret && needs > tellings->count)
 		ret = needs;
-	for (i = 0; i < items->count && !ret; i++)
-		renew_do(&items->wants[i], now, tellings);
+	memset(&piece, 0, sizeof(piece));
+	while (!ret && piece_next(items, &piece))
+		renew_do(&piece, now, tellings);
 	sluice_domain_unlock(domain);
 	return ret;
 }
@@ -379,6 +460,17 @@ static int recover_check(const struct sluice_wants *items)
 	return 0;
 }
 
+/* Is @i the first item of its resource? */
+static bool want_is_first(const struct sluice_wants *items, u32 i)
+{
+	u32 j;
+
+	for (j = 0; j < i; j++)
+		if (sluice_wants_same(&items->wants[j], &items->wants[i]))
+			return false;
+	return true;
+}
+
 /* Return: whether anything was lost, and is no more. */
 static bool recover_do(struct sluice_want *want, bool lost,
 		       struct list_head *dirty)
@@ -418,6 +510,7 @@ long sluice_held_recover(struct sluice_call *call)
 			       arg->entry_size, SLUICE_TO_CHANGE);
 	if (ret)
 		return ret;
+	sluice_wants_unite(&items);
 	ret = spares_get(&items);
 	domain = sluice_domain_lock(holder->domain);
 	if (!ret)
@@ -426,8 +519,9 @@ long sluice_held_recover(struct sluice_call *call)
 		found |= recover_do(&items.wants[i], lost, &dirty);
 	sluice_request_pass(&dirty);
 	for (i = 0; i < items.count && !ret && (lost || found); i++)
-		sluice_deadlock_lost(want_resource(&items.wants[i]), found,
-				     &turns);
+		if (want_is_first(&items, i))
+			sluice_deadlock_lost(want_resource(&items.wants[i]),
+					     found, &turns);
 	sluice_domain_unlock(domain);
 	sluice_wants_free(&items);
 	return ret;

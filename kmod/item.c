@@ -245,12 +245,16 @@ int sluice_wants_get(struct sluice_wants *items, struct sluice_holder *holder,
 	return ret;
 }
 
+bool sluice_wants_same(const struct sluice_want *a, const struct sluice_want *b)
+{
+	return a->space == b->space && sluice_key_same(&a->key, &b->key);
+}
+
 static bool wants_overlap(const struct sluice_want *a,
 			  const struct sluice_want *b)
 {
-	return a->space == b->space &&
-		sluice_ranges_overlap(a->start, a->last, b->start, b->last) &&
-		sluice_key_same(&a->key, &b->key);
+	return sluice_ranges_overlap(a->start, a->last, b->start, b->last) &&
+		sluice_wants_same(a, b);
 }
 
 bool sluice_wants_apart(const struct sluice_wants *items, bool alike)
@@ -268,6 +272,27 @@ bool sluice_wants_apart(const struct sluice_wants *items, bool alike)
 		}
 	}
 	return true;
+}
+
+void sluice_wants_unite(struct sluice_wants *items)
+{
+	struct sluice_want *a, *b;
+	u32 i, j;
+
+	for (i = 0; i < items->count; i++) {
+		for (j = i + 1; j < items->count; j++) {
+			a = &items->wants[i];
+			b = &items->wants[j];
+			if (!wants_overlap(a, b))
+				continue;
+			a->start = min(a->start, b->start);
+			a->last = max(a->last, b->last);
+			sluice_want_release(b);
+			*b = items->wants[--items->count];
+			/* Now it may overlap what it did not before. */
+			j = i;
+		}
+	}
 }
 
 static int want_tell(const struct sluice_want *want, u64 user, u32 stride,

@@ -51,6 +51,18 @@ void sluice_wants_free(struct sluice_wants *items);
 /* Do no two overlap? @alike: those that are of one mode may. */
 bool sluice_wants_apart(const struct sluice_wants *items, bool alike);
 
+/* Are they of one resource? */
+bool sluice_wants_same(const struct sluice_want *a, const struct sluice_want *b);
+
+/**
+ * sluice_wants_unite - make one of those that overlap
+ * @items: to change what the holder has; those that overlap are alike to the call
+ *
+ * Else whoever names a million ranges in each of his items would have them all
+ * gone through once for each. What is apart is gone through once anyway.
+ */
+void sluice_wants_unite(struct sluice_wants *items);
+
 /**
  * sluice_wants_tell - write to the caller's items what was granted
  * @request: granted

@@ -628,4 +628,147 @@ TEST(random_against_a_map)
 	}
 }
 
+/*
+ * Items that overlap. The holder has each byte on its own: every second one has
+ * a lease, so that they stay apart.
+ */
+static void have_bytes(int h, int space, unsigned long n)
+{
+	struct sluice_item item[SLUICE_ITEMS_MAX];
+	unsigned long i;
+	int k;
+
+	for (i = 0; i < n; i += k) {
+		for (k = 0; k < SLUICE_ITEMS_MAX && i + k < n; k++) {
+			item[k] = range(space, KEY, SLUICE_EX, i + k, i + k);
+			item[k].lease = k % 2 * 3600 * NSEC_PER_SEC;
+		}
+		must(lock_items(h, item, k, 0));
+	}
+}
+
+/* The best of some. */
+static __s64 cost_of(int h, unsigned long cmd, __u32 flags,
+		     struct sluice_item *items, __u32 count)
+{
+	__s64 best = INT64_MAX, took;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		took = now_ns();
+		must(act_on(h, cmd, items, count, flags));
+		took = now_ns() - took;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+/* Many items, that are one in another, cost as one: not each for itself. */
+#define COST_RATIO	12
+
+static void check_cost(int h, unsigned long cmd, __u32 flags,
+		       struct sluice_item all)
+{
+	struct sluice_item item[SLUICE_ITEMS_MAX];
+	__s64 one, many;
+	int i;
+
+	for (i = 0; i < SLUICE_ITEMS_MAX; i++) {
+		item[i] = all;
+		item[i].start += i;
+		item[i].end -= i;
+		if (cmd == SLUICE_IOC_RENEW)
+			item[i].lease = (i + 1) * 3600 * NSEC_PER_SEC;
+	}
+	cost_of(h, cmd, flags, item, 1);
+	one = cost_of(h, cmd, flags, item, 1);
+	many = cost_of(h, cmd, flags, item, SLUICE_ITEMS_MAX);
+	figure(100 * many / one, "hundredths of what one item takes");
+	check(many < COST_RATIO * one);
+}
+
+TEST_F(range, items_that_overlap_cost_as_one)
+{
+	unsigned long n = scaled(20000, 4000);
+
+	have_bytes(A, self->c.space, n);
+	ASSERT_EQ(n, lockspace_stat(self->c.space).grants);
+	check_cost(A, SLUICE_IOC_UNLOCK, 0, R(EX, 0, n - 1));
+	ASSERT_EQ(n, lockspace_stat(self->c.space).grants);
+	check_cost(A, SLUICE_IOC_RECOVER, SLUICE_RECOVER_CONSISTENT,
+		   R(EX, 0, n - 1));
+	check_cost(A, SLUICE_IOC_RENEW, 0, R(EX, 0, n - 1));
+	EXPECT_EQ(n, lockspace_stat(self->c.space).grants);
+}
+
+TEST_F(range, items_that_overlap_unlocked)
+{
+	struct sluice_item chain[] = {
+		R(UNLOCKED, 1, 2), R(UNLOCKED, 5, 6), R(PR, 9, 10), R(PR, 11, 12),
+		R(UNLOCKED, 3, 5), R(UNLOCKED, 2, 3), R(PR, 10, 11),
+	};
+
+	ASSERT_EQ(0, try(A, R(EX, 0, 15)));
+	ASSERT_EQ(0, act_on(A, SLUICE_IOC_UNLOCK, chain, 7, 0));
+	SEE("x......xxpppp" "xxx|.", 0);
+	EXPECT_EQ(4, HELD(0));
+	/* Of different modes they may not overlap, also through others. */
+	chain[5] = R(NL, 2, 3);
+	EXPECT_EQ(-EINVAL, act_on(A, SLUICE_IOC_UNLOCK, chain, 7, 0));
+}
+
+/* In hours from now, rounded; 0 for none. */
+static int lease_at(int space, __u64 byte)
+{
+	static struct sluice_lock_entry e[ENTRIES_MAX];
+	size_t n = locks_of(space, e, ENTRIES_MAX), i;
+
+	for (i = 0; i < n; i++)
+		if (e[i].start <= byte && byte <= e[i].end)
+			return e[i].expires ? (e[i].expires - now_ns()) /
+				(3600.0 * NSEC_PER_SEC) + 0.5 : 0;
+	return -1;
+}
+
+/* Of several that name a grant the last one counts. */
+TEST_F(range, items_that_overlap_renewed)
+{
+	struct sluice_item item[] = {
+		R(EX, 0, 7), R(EX, 3, 5), R(EX, 4, 6), R(EX, 20, 22),
+		R(EX, 29, 29), R(EX, 0, 1), R(EX, 24, 26),
+	};
+	static const int hours[] = { 10, 0, 20, 1, 3, 30, 2 };
+	static const int want[8] = { 30, 30, 10, 0, 20, 20, 20, 10 };
+	int i;
+
+	have_bytes(A, self->c.space, 8);
+	ASSERT_EQ(0, try(A, R(EX, 20, 29)));
+	for (i = 0; i < 7; i++)
+		item[i].lease = hours[i] * 3600 * NSEC_PER_SEC;
+	ASSERT_EQ(0, act_on(A, SLUICE_IOC_RENEW, item, 7, 0));
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(want[i], lease_at(self->c.space, i));
+	EXPECT_EQ(2, lease_at(self->c.space, 20));
+	/* And each of them has to be had. */
+	item[0].end = 8;
+	EXPECT_EQ(-ESTALE, act_on(A, SLUICE_IOC_RENEW, item, 7, 0));
+	EXPECT_EQ(30, lease_at(self->c.space, 0));
+}
+
+TEST_F(range, items_that_overlap_recovered)
+{
+	struct sluice_item item[] = {
+		R(NL, 0, 3), R(EX, 8, 9), R(PR, 2, 5), R(UNLOCKED, 0, 3),
+	};
+
+	ASSERT_EQ(0, try(A, R(EX, 0, 9)));
+	ASSERT_EQ(0, act_on(A, SLUICE_IOC_RECOVER, item, 4,
+			    SLUICE_RECOVER_LOST));
+	ASSERT_EQ(0, unlock_all(A));
+	EXPECT_EQ(-ENOTRECOVERABLE, try(B, R(PR, 0, 0)));
+	EXPECT_EQ(-ENOTRECOVERABLE, try(B, R(PR, 5, 5)));
+	EXPECT_EQ(0, try(B, R(PR, 6, 7)));
+	EXPECT_EQ(-ENOTRECOVERABLE, try(B, R(PR, 8, 8)));
+}
+
 TEST_HARNESS_MAIN
