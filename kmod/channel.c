@@ -185,8 +185,8 @@ static u64 channel_messages(struct sluice_channel *channel, u64 *pool, u32 *fds)
 	return messages;
 }
 
-void sluice_channel_stat(struct sluice_object *object,
-			 union sluice_object_stat *to)
+int sluice_channel_stat(struct sluice_object *object,
+			union sluice_object_stat *to)
 {
 	struct sluice_channel *channel = sluice_channel_of(object);
 	struct sluice_stat *stat = &to->channel;
@@ -200,29 +200,31 @@ void sluice_channel_stat(struct sluice_object *object,
 	stat->name_len = object->name.len;
 	memcpy(stat->name, object->name.bytes, SLUICE_NAME_MAX);
 	stat->config = channel->config;
-	mutex_lock(&channel->lock);
+	if (mutex_lock_killable(&channel->lock))
+		return -EINTR;
 	stat->publishers = channel->publisher_count;
 	stat->subscribers = channel->subscriber_count;
 	stat->left = channel->left_count;
 	stat->messages = channel_messages(channel, &stat->pool, &stat->fds);
 	mutex_unlock(&channel->lock);
+	return 0;
 }
 
-u64 sluice_channel_payload(struct sluice_channel *channel)
+int sluice_channel_payload(struct sluice_channel *channel, u64 *payload)
 {
 	struct sluice_publisher *pub;
-	u64 payload;
 	u32 i;
 
-	mutex_lock(&channel->lock);
-	payload = channel->past_payload;
+	if (mutex_lock_killable(&channel->lock))
+		return -EINTR;
+	*payload = channel->past_payload;
 	for (i = 0; i < channel->config.publishers; i++) {
 		pub = sluice_deref(channel, channel->publishers[i]);
 		if (pub)
-			payload += READ_ONCE(pub->lane->bytes);
+			*payload += READ_ONCE(pub->lane->bytes);
 	}
 	mutex_unlock(&channel->lock);
-	return payload;
+	return 0;
 }
 
 static struct sluice_endpoint *peer_find(struct sluice_channel *channel,

@@ -102,12 +102,15 @@ extern const struct sluice_object_type sluice_channel_type;
 
 bool sluice_is_channel(struct file *file);
 
-/* SLUICE_IOC_STAT and SLUICE_IOC_PEER, for channel.c and endpoint.c. */
-/* Bytes of messages published since it was made, as the publishers say. */
-u64 sluice_channel_payload(struct sluice_channel *channel);
+/*
+ * Bytes of messages published since it was made, as the publishers say. Return:
+ * 0, or -EINTR if the caller is killed.
+ */
+int sluice_channel_payload(struct sluice_channel *channel, u64 *payload);
 
-void sluice_channel_stat(struct sluice_object *object,
-			 union sluice_object_stat *stat);
+/* SLUICE_IOC_STAT and SLUICE_IOC_PEER, for channel.c and endpoint.c. */
+int sluice_channel_stat(struct sluice_object *object,
+			union sluice_object_stat *stat);
 long sluice_channel_peer(struct sluice_channel *channel,
 			 struct sluice_peer *peer);
 

@@ -113,6 +113,18 @@ struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain)
 	}
 }
 
+struct sluice_domain *sluice_domain_lock_killable(struct sluice_domain *domain)
+{
+	for (;;) {
+		domain = sluice_domain_root(domain);
+		if (mutex_lock_killable(&domain->lock))
+			return NULL;
+		if (!domain->forward)
+			return domain;
+		mutex_unlock(&domain->lock);
+	}
+}
+
 /* Return: what @domain has become part of, with its due_lock held. */
 static struct sluice_domain *domain_lock_due(struct sluice_domain *domain)
 {

@@ -75,6 +75,12 @@ void sluice_domain_put(struct sluice_domain *domain);
  */
 struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain);
 
+/*
+ * For who only looks, and may have to wait for strangers. Return: NULL if he is
+ * killed meanwhile, and nothing is locked.
+ */
+struct sluice_domain *sluice_domain_lock_killable(struct sluice_domain *domain);
+
 /* Do what was put off; nothing may be locked. */
 void sluice_domain_catch_up(struct sluice_later *later);
 

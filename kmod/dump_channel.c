@@ -61,21 +61,23 @@ static int channel_tell(struct sluice_dump *dump, struct sluice_entry *entry)
 	struct sluice_channel *channel = channel_of(entry);
 	struct sluice_object *object = &channel->object;
 	union sluice_object_stat stat;
+	u64 payload;
 	void *head;
 
 	if (!channel_wanted(dump, channel) ||
 	    !sluice_dump_wants_uid(dump, object->uid))
 		return 0;
+	if (sluice_channel_stat(object, &stat) ||
+	    sluice_channel_payload(channel, &payload))
+		return -EINTR;
 	head = sluice_dump_begin(dump);
 	if (!head)
 		return -EMSGSIZE;
-	sluice_channel_stat(object, &stat);
 	return sluice_dump_end(dump, head,
 		sluice_put_object(dump, SLUICE_NL_A_CHANNEL, object) ||
 		put_config(dump->skb, &channel->config) ||
 		put_channel_stat(dump->skb, &stat.channel) ||
-		sluice_put_u64(dump->skb, SLUICE_NL_A_PAYLOAD,
-			       sluice_channel_payload(channel)));
+		sluice_put_u64(dump->skb, SLUICE_NL_A_PAYLOAD, payload));
 }
 
 const struct sluice_dump_type sluice_dump_channels = {
@@ -178,7 +180,8 @@ static int endpoints_tell(struct sluice_dump *dump, struct sluice_entry *entry)
 
 	if (!channel_wanted(dump, channel))
 		return 0;
-	mutex_lock(&channel->lock);
+	if (mutex_lock_killable(&channel->lock))
+		return -EINTR;
 	while (!ret && dump->cursor.at < places) {
 		ep = endpoint_at(channel, dump->cursor.at);
 		if (ep && endpoint_wanted(dump, ep))

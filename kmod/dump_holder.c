@@ -32,14 +32,14 @@ static bool holder_visible(const struct sluice_holder *holder)
 		ns_capable(sluice_user_ns(holder->user), CAP_IPC_OWNER);
 }
 
-static int put_request(struct sk_buff *skb, struct sluice_holder *holder)
+/* The domain's lock. */
+static int put_request(struct sk_buff *skb, const struct sluice_holder *holder)
 {
-	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
 	const struct sluice_request *request = &holder->request;
 	bool waits = sluice_request_waits(request);
-	int ret;
 
-	ret = sluice_put_u64(skb, SLUICE_NL_A_GRANTS, holder->held_count) ||
+	sluice_domain_assert(holder->domain);
+	return sluice_put_u64(skb, SLUICE_NL_A_GRANTS, holder->held_count) ||
 		sluice_put_u64(skb, SLUICE_NL_A_WAITING,
 			       waits ? request->count : 0) ||
 		(waits && sluice_put_u64(skb, SLUICE_NL_A_SINCE,
@@ -47,20 +47,13 @@ static int put_request(struct sk_buff *skb, struct sluice_holder *holder)
 		sluice_put_flag(skb, SLUICE_NL_A_ANY,
 				waits && sluice_request_any(request)) ||
 		sluice_put_flag(skb, SLUICE_NL_A_DEAD, holder->dead);
-	sluice_domain_unlock(domain);
-	return ret;
 }
 
-static int holder_tell(struct sluice_dump *dump, struct sluice_entry *entry)
+static int put_holder(struct sluice_dump *dump,
+			  const struct sluice_holder *holder)
 {
-	struct sluice_holder *holder = holder_of(entry);
-	void *head;
+	void *head = sluice_dump_begin(dump);
 
-	if (!sluice_dump_wants_uid(dump, holder->uid) ||
-	    !sluice_dump_wants_pid(dump, holder->tgid) ||
-	    !holder_visible(holder))
-		return 0;
-	head = sluice_dump_begin(dump);
 	if (!head)
 		return -EMSGSIZE;
 	return sluice_dump_end(dump, head,
@@ -70,6 +63,24 @@ static int holder_tell(struct sluice_dump *dump, struct sluice_entry *entry)
 		sluice_put_process(dump, holder->tgid, holder->uid,
 				   holder->comm) ||
 		put_request(dump->skb, holder));
+}
+
+static int holder_tell(struct sluice_dump *dump, struct sluice_entry *entry)
+{
+	struct sluice_holder *holder = holder_of(entry);
+	struct sluice_domain *domain;
+	int ret;
+
+	if (!sluice_dump_wants_uid(dump, holder->uid) ||
+	    !sluice_dump_wants_pid(dump, holder->tgid) ||
+	    !holder_visible(holder))
+		return 0;
+	domain = sluice_domain_lock_killable(holder->domain);
+	if (!domain)
+		return -EINTR;
+	ret = put_holder(dump, holder);
+	sluice_domain_unlock(domain);
+	return ret;
 }
 
 const struct sluice_dump_type sluice_dump_holders = {

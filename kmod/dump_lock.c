@@ -66,10 +66,11 @@ static int space_tell(struct sluice_dump *dump, struct sluice_entry *entry)
 	if (!space_wanted(dump, space) ||
 	    !sluice_dump_wants_uid(dump, object->uid))
 		return 0;
+	if (object->type->stat(object, &stat))
+		return -EINTR;
 	head = sluice_dump_begin(dump);
 	if (!head)
 		return -EMSGSIZE;
-	object->type->stat(object, &stat);
 	return sluice_dump_end(dump, head,
 		sluice_put_object(dump, SLUICE_NL_A_LOCKSPACE, object) ||
 		put_space_stat(dump->skb, &stat.lockspace) ||
@@ -88,13 +89,15 @@ const struct sluice_dump_type sluice_dump_lockspaces = {
 
 /*
  * A lockspace is a moment as long as its lock is held; if it changed since the
- * last part was told, the dump says so.
+ * last part was told, the dump says so. Return: NULL if who reads is killed.
  */
 static struct sluice_domain *space_enter(struct sluice_dump *dump,
 					 struct sluice_lockspace *space)
 {
-	struct sluice_domain *domain = sluice_domain_lock(space->domain);
+	struct sluice_domain *domain = sluice_domain_lock_killable(space->domain);
 
+	if (!domain)
+		return NULL;
 	if (dump->cursor.begun && dump->cursor.changes != space->changes)
 		sluice_dump_disturb(dump);
 	dump->cursor.begun = true;
@@ -133,6 +136,8 @@ static int space_resources(struct sluice_dump *dump,
 	struct sluice_resource *resource;
 	int ret = 0;
 
+	if (!domain)
+		return -EINTR;
 	while (!ret && (resource = resource_next(dump, space))) {
 		resource_enter(dump, resource);
 		sluice_word_look(resource);
@@ -481,6 +486,8 @@ static int waits_tell(struct sluice_dump *dump, struct sluice_entry *entry)
 	if (!space_wanted(dump, space))
 		return 0;
 	domain = space_enter(dump, space);
+	if (!domain)
+		return -EINTR;
 	while (!ret && (want = sluice_want_after(space, dump->cursor.at))) {
 		ret = want_tell(dump, want);
 		if (!ret)

@@ -397,9 +397,8 @@ static long endpoint_stat(struct sluice_call *call)
 {
 	struct sluice_endpoint *ep = call->file->private_data;
 
-	sluice_channel_stat(&ep->channel->object,
-			    (union sluice_object_stat *)&call->arg);
-	return 0;
+	return sluice_channel_stat(&ep->channel->object,
+				   (union sluice_object_stat *)&call->arg);
 }
 
 static long endpoint_peer(struct sluice_call *call)

@@ -144,14 +144,16 @@ static void list_resource(struct listing *listing,
 	}
 }
 
-/* Fill in the listing, and where to go on. */
-static void list_space(struct listing *listing, struct sluice_lockspace *space,
-		       struct sluice_locks *locks)
+/* Fill in the listing, and where to go on. Return: 0 or -EINTR. */
+static int list_space(struct listing *listing, struct sluice_lockspace *space,
+		      struct sluice_locks *locks)
 {
-	struct sluice_domain *domain = sluice_domain_lock(space->domain);
+	struct sluice_domain *domain = sluice_domain_lock_killable(space->domain);
 	struct sluice_resource *resource;
 	u32 seen = 0;
 
+	if (!domain)
+		return -EINTR;
 	while ((resource = sluice_resource_from(space, locks->after))) {
 		listing->skip = resource->number == locks->after ? locks->skip :
 								   0;
@@ -168,11 +170,14 @@ static void list_space(struct listing *listing, struct sluice_lockspace *space,
 		/* There may be very many with nothing to tell of. */
 		if (++seen % ENTRIES_MAX == 0) {
 			sluice_domain_unlock(domain);
-			domain = sluice_domain_lock(space->domain);
+			domain = sluice_domain_lock_killable(space->domain);
+			if (!domain)
+				return -EINTR;
 		}
 		cond_resched();
 	}
 	sluice_domain_unlock(domain);
+	return 0;
 }
 
 long sluice_inspect_locks(struct sluice_call *call)
@@ -184,7 +189,7 @@ long sluice_inspect_locks(struct sluice_call *call)
 	struct listing listing = {
 		.room = min(locks->count, ENTRIES_MAX),
 	};
-	long ret = 0;
+	long ret;
 	u32 i;
 
 	if (!stride || !locks->count || locks->resv)
@@ -193,7 +198,7 @@ long sluice_inspect_locks(struct sluice_call *call)
 				   GFP_KERNEL_ACCOUNT);
 	if (!listing.entries)
 		return -ENOMEM;
-	list_space(&listing, space, locks);
+	ret = list_space(&listing, space, locks);
 	for (i = 0; i < listing.written && !ret; i++)
 		ret = sluice_call_entry(locks->entries, i, stride,
 					&listing.entries[i],
@@ -270,15 +275,18 @@ static struct sluice_cycle *cycle_after(struct sluice_lockspace *space,
 	return NULL;
 }
 
-/* Return: steps that were written, or -ENOENT. */
+/* Return: steps that were written, -ENOENT or -EINTR. */
 static int deadlock_copy(struct sluice_lockspace *space,
 			 struct sluice_deadlock *deadlock,
 			 struct sluice_waits *waits, u32 room)
 {
-	struct sluice_domain *domain = sluice_domain_lock(space->domain);
-	struct sluice_cycle *cycle = cycle_after(space, deadlock->after);
+	struct sluice_domain *domain = sluice_domain_lock_killable(space->domain);
+	struct sluice_cycle *cycle;
 	int written = -ENOENT;
 
+	if (!domain)
+		return -EINTR;
+	cycle = cycle_after(space, deadlock->after);
 	if (cycle) {
 		deadlock->id = cycle->number;
 		deadlock->when = cycle->when;

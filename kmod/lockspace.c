@@ -115,8 +115,8 @@ static void lockspace_unused(struct sluice_object *object)
 	sluice_lockspace_put(space);
 }
 
-static void lockspace_stat(struct sluice_object *object,
-			   union sluice_object_stat *to)
+static int lockspace_stat(struct sluice_object *object,
+			  union sluice_object_stat *to)
 {
 	struct sluice_lockspace *space = sluice_lockspace_of(object);
 	struct sluice_lockspace_stat *stat = &to->lockspace;
@@ -131,7 +131,9 @@ static void lockspace_stat(struct sluice_object *object,
 	stat->name_len = object->name.len;
 	memcpy(stat->name, object->name.bytes, SLUICE_NAME_MAX);
 	stat->config = space->config;
-	domain = sluice_domain_lock(space->domain);
+	domain = sluice_domain_lock_killable(space->domain);
+	if (!domain)
+		return -EINTR;
 	stat->resources = space->resource_count;
 	stat->grants = space->grants;
 	stat->waiting = space->waiting;
@@ -141,6 +143,7 @@ static void lockspace_stat(struct sluice_object *object,
 	stat->died = space->died;
 	stat->token = space->token;
 	sluice_domain_unlock(domain);
+	return 0;
 }
 
 static const struct sluice_ioctl lockspace_ioctls[] = {

@@ -284,12 +284,15 @@ static long list_one(struct sluice_list *list, struct sluice_object *object,
 {
 	const struct sluice_object_type *type = object->type;
 	union sluice_object_stat stat;
+	int ret;
 
 	if (!sluice_object_visible(object))
 		return 0;
 	list->after_len = object->name.len;
 	memcpy(list->after, object->name.bytes, SLUICE_NAME_MAX);
-	type->stat(object, &stat);
+	ret = type->stat(object, &stat);
+	if (ret)
+		return ret;
 	return sluice_call_entry(list->entries, written, stride, &stat,
 				 type->stat_size) ?: 1;
 }
@@ -336,9 +339,8 @@ long sluice_object_stat(struct sluice_call *call)
 {
 	struct sluice_object_file *of = call->file->private_data;
 
-	of->object->type->stat(of->object,
-			       (union sluice_object_stat *)&call->arg);
-	return 0;
+	return of->object->type->stat(of->object,
+				      (union sluice_object_stat *)&call->arg);
 }
 
 long sluice_object_restrict(struct sluice_call *call)

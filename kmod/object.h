@@ -37,7 +37,7 @@ union sluice_object_stat {
  * @config: tell the caller its configuration
  * @ref: what its memory lives by
  * @unused: the last descriptor is gone
- * @stat: fill in
+ * @stat: fill in; return 0, or -EINTR if the caller is killed
  * @stat_size: bytes that fills in
  * @stat_size_1: and those of its first edition
  */
@@ -55,8 +55,8 @@ struct sluice_object_type {
 		       struct sluice_call *call);
 	struct kref *(*ref)(struct sluice_object *object);
 	void (*unused)(struct sluice_object *object);
-	void (*stat)(struct sluice_object *object,
-		     union sluice_object_stat *stat);
+	int (*stat)(struct sluice_object *object,
+		    union sluice_object_stat *stat);
 	u32 stat_size;
 	u32 stat_size_1;
 };

@@ -629,23 +629,8 @@ TEST(random_against_a_map)
 }
 
 /*
- * Items that overlap. The holder has each byte on its own: every second one has
- * a lease, so that they stay apart.
+ * Items that overlap.
  */
-static void have_bytes(int h, int space, unsigned long n)
-{
-	struct sluice_item item[SLUICE_ITEMS_MAX];
-	unsigned long i;
-	int k;
-
-	for (i = 0; i < n; i += k) {
-		for (k = 0; k < SLUICE_ITEMS_MAX && i + k < n; k++) {
-			item[k] = range(space, KEY, SLUICE_EX, i + k, i + k);
-			item[k].lease = k % 2 * 3600 * NSEC_PER_SEC;
-		}
-		must(lock_items(h, item, k, 0));
-	}
-}
 
 /* The best of some. */
 static __s64 cost_of(int h, unsigned long cmd, __u32 flags,
@@ -691,7 +676,7 @@ TEST_F(range, items_that_overlap_cost_as_one)
 {
 	unsigned long n = scaled(20000, 4000);
 
-	have_bytes(A, self->c.space, n);
+	take_bytes_apart(A, self->c.space, KEY, n);
 	ASSERT_EQ(n, lockspace_stat(self->c.space).grants);
 	check_cost(A, SLUICE_IOC_UNLOCK, 0, R(EX, 0, n - 1));
 	ASSERT_EQ(n, lockspace_stat(self->c.space).grants);
@@ -741,7 +726,7 @@ TEST_F(range, items_that_overlap_renewed)
 	static const int want[8] = { 30, 30, 10, 0, 20, 20, 20, 10 };
 	int i;
 
-	have_bytes(A, self->c.space, 8);
+	take_bytes_apart(A, self->c.space, KEY, 8);
 	ASSERT_EQ(0, try(A, R(EX, 20, 29)));
 	for (i = 0; i < 7; i++)
 		item[i].lease = hours[i] * 3600 * NSEC_PER_SEC;

@@ -937,6 +937,184 @@ TEST_F_TIMEOUT(churn, dumps, TEST_TIMEOUT_SCALED)
 }
 
 /*
+ * Who looks while a stranger has the domain, and is killed, does not wait for
+ * the stranger to be done. That one hardly runs: another keeps his processor, and
+ * goes before him. The domain is his for nearly all of the time.
+ */
+#define STRANGER_CPU	0
+
+struct busy {
+	int space;
+	pid_t stranger, hog;
+	struct busy_log {
+		unsigned long looks;
+		__s64 cost;
+	} *log;
+};
+
+static void be_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	must(sched_setaffinity(0, sizeof(set), &set));
+}
+
+static __s64 cpu_time(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	check(!clock_getcpuclockid(pid, &clock));
+	must(clock_gettime(clock, &ts));
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+static void stranger_run(const struct busy *b)
+{
+	unsigned long n = scaled(20000, 4000);
+	struct sluice_item all = range(b->space, "busy", SLUICE_EX, 0, n - 1);
+	struct sched_param none = { };
+	int h = must(make_holder(NULL));
+	__s64 start;
+
+	be_on(STRANGER_CPU);
+	take_bytes_apart(h, b->space, "busy", n);
+	all.lease = 3600 * NSEC_PER_SEC;
+	must(renew(h, all));
+	start = cpu_time(getpid());
+	must(renew(h, all));
+	__atomic_store_n(&b->log->cost, cpu_time(getpid()) - start,
+			 __ATOMIC_SEQ_CST);
+	must(sched_setscheduler(0, SCHED_IDLE, &none));
+	for (;;)
+		must(renew(h, all));
+}
+
+static void hog_run(void)
+{
+	be_on(STRANGER_CPU);
+	for (;;)
+		;
+}
+
+FIXTURE(busy) {
+	struct busy b;
+};
+
+FIXTURE_SETUP(busy)
+{
+	self->b.log = shared(4096);
+	self->b.space = must(make_lockspace("netlink busy", 0));
+	self->b.stranger = child();
+	if (!self->b.stranger)
+		stranger_run(&self->b);
+	check(until(self->b.log->cost));
+	self->b.hog = child();
+	if (!self->b.hog)
+		hog_run();
+}
+
+FIXTURE_TEARDOWN(busy)
+{
+	kill_and_reap(self->b.hog);
+	kill_and_reap(self->b.stranger);
+	close(self->b.space);
+	munmap(self->b.log, 4096);
+}
+
+static void look_locks(int space)
+{
+	struct sluice_lock_entry e;
+	struct sluice_locks l = { .entries = (uintptr_t)&e, .count = 1 };
+
+	must(call(space, SLUICE_IOC_LOCKS, &l));
+}
+
+static void look_deadlock(int space)
+{
+	struct sluice_deadlock d = { };
+
+	check(call(space, SLUICE_IOC_DEADLOCK, &d) == -ENOENT);
+}
+
+static void look_stat(int space)
+{
+	lockspace_stat(space);
+}
+
+static void look_list(int space)
+{
+	struct sluice_lockspace_stat st;
+	struct sluice_list l = { .entries = (uintptr_t)&st, .count = 1 };
+
+	(void)space;
+	must(call(device(), SLUICE_IOC_LOCKSPACES, &l));
+}
+
+#define LOOK_DUMP(name, cmd)						\
+static void name(int space)						\
+{									\
+	struct tale tale = dump_all(cmd);				\
+									\
+	(void)space;							\
+	tale_free(&tale);						\
+}
+
+LOOK_DUMP(look_lockspaces, SLUICE_NL_LOCKSPACES)
+LOOK_DUMP(look_resources, SLUICE_NL_RESOURCES)
+LOOK_DUMP(look_waits, SLUICE_NL_WAITS)
+LOOK_DUMP(look_holders, SLUICE_NL_HOLDERS)
+
+/* It makes no progress. */
+static bool stuck(const struct busy *b, pid_t pid)
+{
+	unsigned long looks = __atomic_load_n(&b->log->looks, __ATOMIC_SEQ_CST);
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		if (process_state(pid) != 'D')
+			return false;
+		sleep_us(2000);
+	}
+	return looks == __atomic_load_n(&b->log->looks, __ATOMIC_SEQ_CST);
+}
+
+/* Return: of what the stranger does at once, the share he did meanwhile. */
+static double killed_after(const struct busy *b, void (*look)(int space))
+{
+	pid_t pid = child();
+	__s64 before;
+
+	if (!pid) {
+		for (;;) {
+			look(b->space);
+			__atomic_add_fetch(&b->log->looks, 1, __ATOMIC_SEQ_CST);
+		}
+	}
+	check(until(stuck(b, pid)));
+	before = cpu_time(b->stranger);
+	kill_and_reap(pid);
+	return (double)(cpu_time(b->stranger) - before) / b->log->cost;
+}
+
+#define KILLED(look)							\
+TEST_F_TIMEOUT(busy, look, TEST_TIMEOUT_SCALED)				\
+{									\
+	EXPECT_GT(0.2, killed_after(&self->b, look_##look));		\
+}
+
+KILLED(locks)
+KILLED(deadlock)
+KILLED(stat)
+KILLED(list)
+KILLED(lockspaces)
+KILLED(resources)
+KILLED(waits)
+KILLED(holders)
+
+/*
  * Requests that are not as they should be.
  */
 TEST(refused)

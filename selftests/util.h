@@ -387,8 +387,8 @@ static inline void kill_and_reap(pid_t pid)
 		fail("%d: %d, not killed", pid, fate);
 }
 
-/* Whether @pid sleeps in the kernel, as /proc says. */
-static inline bool sleeps(pid_t pid)
+/* The state of @pid, as /proc says; 0 if there is none. */
+static inline char process_state(pid_t pid)
 {
 	char path[32], line[256], *p;
 	ssize_t n;
@@ -397,14 +397,20 @@ static inline bool sleeps(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return 0;
 	n = read(fd, line, sizeof(line) - 1);
 	close(fd);
 	if (n <= 0)
-		return false;
+		return 0;
 	line[n] = 0;
 	p = strrchr(line, ')');
-	return p && p[1] == ' ' && p[2] == 'S';
+	return p && p[1] == ' ' ? p[2] : 0;
+}
+
+/* Whether @pid sleeps in the kernel, for a signal to wake it. */
+static inline bool sleeps(pid_t pid)
+{
+	return process_state(pid) == 'S';
 }
 
 /* One step said by one process and heard by another. */
