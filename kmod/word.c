@@ -304,16 +304,6 @@ void sluice_word_keep(struct sluice_grant *grant)
 /*
  * A holder that lets go of everything.
  */
-static struct sluice_party *party_after(struct sluice_holder *holder, u64 number)
-{
-	struct sluice_party *party;
-
-	list_for_each_entry(party, &holder->parties, link)
-		if (party->number > number)
-			return party;
-	return NULL;
-}
-
 static void party_gather(struct sluice_party *party)
 {
 	struct sluice_words *words = party->space->words;
@@ -327,18 +317,34 @@ static void party_gather(struct sluice_party *party)
 	}
 }
 
-/* Return: whether there was one beyond @number, which becomes its number. */
-static bool gather_next(struct sluice_holder *holder, u64 *number)
+/* To the end, so that whoever goes on finds the next one at once. */
+static void party_renumber(struct sluice_party *party)
+{
+	party->number = ++party->holder->party_numbers;
+	list_move_tail(&party->link, &party->holder->parties);
+}
+
+/*
+ * @until: the last number there was when it began, 0 if it begins now. What is
+ * beyond has been looked at since then, or has come since then.
+ * Return: whether there may be more.
+ */
+static bool gather_next(struct sluice_holder *holder, u64 *until)
 {
 	struct sluice_domain *domain = sluice_domain_lock(holder->domain);
-	struct sluice_party *party = party_after(holder, *number);
-	bool found = party;
+	struct sluice_party *party;
+	bool found;
 
-	if (party) {
-		*number = party->number;
+	*until = *until ?: holder->party_numbers;
+	party = list_first_entry_or_null(&holder->parties, struct sluice_party,
+					 link);
+	found = party && party->number <= *until;
+	if (found) {
 		party_gather(party);
 		if (holder->dead)
 			party_end(party);
+		else
+			party_renumber(party);
 	}
 	sluice_domain_unlock(domain);
 	return found;
@@ -346,9 +352,9 @@ static bool gather_next(struct sluice_holder *holder, u64 *number)
 
 void sluice_words_gather(struct sluice_holder *holder)
 {
-	u64 number = 0;
+	u64 until = 0;
 
-	while (gather_next(holder, &number))
+	while (gather_next(holder, &until))
 		cond_resched();
 }
 
