@@ -381,6 +381,13 @@ bool sluice_grant_blocks(const struct sluice_holder *holder,
 			 modes);
 }
 
+u8 sluice_grant_modes(const struct sluice_holder *holder,
+		      const struct sluice_resource *resource)
+{
+	sluice_domain_assert(holder->domain);
+	return held_modes_within(holder, resource, 0, SLUICE_END);
+}
+
 bool sluice_grant_covers(const struct sluice_holder *holder,
 			 const struct sluice_resource *resource, u64 start,
 			 u64 last, bool (*fits)(u8 mode))

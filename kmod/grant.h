@@ -184,6 +184,10 @@ bool sluice_grant_blocks(const struct sluice_holder *holder,
 			 const struct sluice_resource *resource, u8 mode,
 			 u64 start, u64 last);
 
+/* Return: BIT() of each mode in which @holder has some of it. */
+u8 sluice_grant_modes(const struct sluice_holder *holder,
+		      const struct sluice_resource *resource);
+
 /* Has @holder all of [start, last], in modes that @fits, if not NULL? */
 bool sluice_grant_covers(const struct sluice_holder *holder,
 			 const struct sluice_resource *resource, u64 start,

@@ -533,14 +533,9 @@ long sluice_held_recover(struct sluice_call *call)
 static bool holds_some(struct sluice_holder *holder,
 		       struct sluice_resource *resource, bool to_set)
 {
-	struct sluice_grant *grant;
+	u8 fit = to_set ? BIT(SLUICE_PW) | BIT(SLUICE_EX) : ~BIT(SLUICE_NL);
 
-	for (grant = sluice_grant_own(holder, resource, 0, SLUICE_END); grant;
-	     grant = sluice_grant_own_next(grant, SLUICE_END))
-		if (to_set ? sluice_mode_covers(grant->mode, SLUICE_PW) :
-			     grant->mode != SLUICE_NL)
-			return true;
-	return false;
+	return sluice_grant_modes(holder, resource) & fit;
 }
 
 static int value_do(struct sluice_holder *holder, struct sluice_value *value,

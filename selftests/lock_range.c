@@ -686,6 +686,37 @@ TEST_F(range, items_that_overlap_cost_as_one)
 	EXPECT_EQ(n, lockspace_stat(self->c.space).grants);
 }
 
+/* Who has the value of what he has many ranges of is not looked for in them. */
+TEST_F(range, value_of_many_ranges)
+{
+	unsigned long n = scaled(20000, 4000), i;
+	struct sluice_item part[SLUICE_ITEMS_MAX];
+	__s64 best[2] = { INT64_MAX, INT64_MAX }, took;
+	struct sluice_value v;
+	int k;
+
+	for (i = 0; i < n; i += k) {
+		for (k = 0; k < SLUICE_ITEMS_MAX && i + k < n; k++)
+			part[k] = R(NL, 2 * (i + k), 2 * (i + k));
+		ASSERT_EQ(0, lock_items(A, part, k, 0));
+	}
+	ASSERT_EQ(0, try(B, R(NL, 0, 0)));
+	for (i = 0; i < 40; i++) {
+		v = (struct sluice_value){ };
+		took = now_ns();
+		ASSERT_EQ(-EPERM, value_of(self->c.h[i % 2], R(NL, 0, 0), 0, &v));
+		took = now_ns() - took;
+		best[i % 2] = took < best[i % 2] ? took : best[i % 2];
+	}
+	figure(100 * best[0] / best[1], "hundredths of what one range takes");
+	EXPECT_LT(best[0], COST_RATIO * best[1]);
+	ASSERT_EQ(0, try(A, R(CR, 2 * n, 2 * n)));
+	EXPECT_EQ(0, value_of(A, R(NL, 0, 0), 0, &v));
+	EXPECT_EQ(-EPERM, value_of(A, R(NL, 0, 0), SLUICE_VALUE_SET, &v));
+	ASSERT_EQ(0, try(A, R(PW, n, n)));
+	EXPECT_EQ(0, value_of(A, R(NL, 0, 0), SLUICE_VALUE_SET, &v));
+}
+
 TEST_F(range, items_that_overlap_unlocked)
 {
 	struct sluice_item chain[] = {
