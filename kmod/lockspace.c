@@ -104,11 +104,17 @@ static void lockspace_unused(struct sluice_object *object)
 {
 	struct sluice_lockspace *space = sluice_lockspace_of(object);
 	struct sluice_domain *domain = sluice_domain_lock(space->domain);
+	u64 number = 0;
 
 	space->closed = true;
 	sluice_deadlocks_forget(space);
 	sluice_words_close(space);
-	sluice_resources_forget(space);
+	/* What is not forgotten yet nobody can come to any more. */
+	while (sluice_resources_forget(space, &number)) {
+		sluice_domain_unlock(domain);
+		cond_resched();
+		domain = sluice_domain_lock(space->domain);
+	}
 	sluice_domain_unlock(domain);
 	/* Who still holds something there keeps it, and pays for what he holds. */
 	sluice_object_uncharge(object);

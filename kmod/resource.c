@@ -38,6 +38,7 @@
 #define MARKS_MAX	256
 #define MARKS_CUT_MAX	(2 * MARKS_MAX)
 #define IDLE_MAX	16	/* of a lockspace */
+#define FORGET_BATCH	256	/* looked at while the lock is held once */
 
 static u32 key_hash(const void *data, u32 len, u32 seed)
 {
@@ -363,17 +364,21 @@ void sluice_resource_settle(struct sluice_resource *resource)
 	idle_trim(resource->space);
 }
 
-void sluice_resources_forget(struct sluice_lockspace *space)
+bool sluice_resources_forget(struct sluice_lockspace *space, u64 *number)
 {
 	struct sluice_resource *resource;
-	u64 number = 0;
+	u32 i;
 
-	while ((resource = sluice_resource_from(space, number))) {
-		number = resource->number + 1;
+	for (i = 0; i < FORGET_BATCH; i++) {
+		resource = sluice_resource_from(space, *number);
+		if (!resource)
+			break;
+		*number = resource->number + 1;
 		sluice_resource_settle(resource);
 		cond_resched();
 	}
 	idle_trim(space);
+	return i == FORGET_BATCH;
 }
 
 /*

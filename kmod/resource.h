@@ -125,8 +125,16 @@ struct sluice_resource {
 int sluice_resources_init(struct sluice_lockspace *space);
 void sluice_resources_exit(struct sluice_lockspace *space);
 
-/* Forget what was remembered of resources that nobody has or wants. */
-void sluice_resources_forget(struct sluice_lockspace *space);
+/**
+ * sluice_resources_forget - forget resources that nobody has or wants
+ * @space: closed, so that no others come
+ * @number: where to go on, 0 at first
+ *
+ * There may be very many, so the caller lets the lock go in between.
+ *
+ * Return: whether there may be more.
+ */
+bool sluice_resources_forget(struct sluice_lockspace *space, u64 *number);
 
 /* Return: memory for a resource, or NULL. */
 struct sluice_resource *sluice_resource_new(void);
