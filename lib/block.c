@@ -13,41 +13,57 @@
 #include "call.h"
 #include "holder.h"
 
+/*
+ * Nothing takes a block away again: one for which there is no room here is not
+ * to be made. Return: 0, or -ENOMEM.
+ */
+static int room_check(const struct sluice_block_open *call)
+{
+	uint64_t bytes = call->limit ? call->limit : call->size;
+	void *base;
+
+	if (!(call->flags & SLUICE_OPEN_CREATE) || !bytes)
+		return 0;
+	if (bytes > SIZE_MAX / 2)
+		return -ENOMEM;
+	base = mmap(NULL, bytes, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return -ENOMEM;
+	munmap(base, bytes);
+	return 0;
+}
+
 static int block_map(struct sluice_block *block, uint32_t access)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE);
-	int err;
 
-	if (block->limit > SIZE_MAX - page)
+	if (block->limit > SIZE_MAX / 2)
 		return -ENOMEM;
 	block->length = (block->limit + page - 1) / page * page;
-	err = sl_map(block->fd, 0, block->length, access & SLUICE_WRITE,
-		     &block->base);
+	return sl_map(block->fd, 0, block->length, access & SLUICE_WRITE,
+		      &block->base);
+}
+
+static int block_open(struct sluice_block *block,
+		      const struct sluice_holder *holder,
+		      struct sluice_block_open *call, uint32_t access)
+{
+	int err = room_check(call);
+
 	if (err)
 		return err;
 	block->alive = sl_alive_number();
-	if (block->alive)
-		return 0;
-	munmap(block->base, block->length);
-	return -ENOMEM;
-}
-
-static int block_new(int fd, const struct sluice_block_open *call,
-		     uint32_t access, struct sluice_block **out)
-{
-	struct sluice_block *block = calloc(1, sizeof(*block));
-	int err;
-
-	if (!block)
+	if (!block->alive)
 		return -ENOMEM;
-	block->fd = fd;
+	block->fd = sl_holder_call(holder, SLUICE_IOC_BLOCK, call);
+	if (block->fd < 0)
+		return block->fd == -ENOTTY ? -EOPNOTSUPP : block->fd;
 	block->created = call->created;
 	block->limit = call->limit;
 	err = block_map(block, access);
 	if (err)
-		free(block);
-	else
-		*out = block;
+		close(block->fd);
 	return err;
 }
 
@@ -80,22 +96,25 @@ int sluice_block_open(struct sluice_holder *holder,
 		      const struct sluice_lockspace *lockspace,
 		      const char *name,
 		      const struct sluice_block_options *options,
-		      struct sluice_block **block)
+		      struct sluice_block **out)
 {
 	struct sluice_block_open call = { 0 };
+	struct sluice_block *block;
 	uint32_t access;
-	int fd, err;
+	int err;
 
 	err = call_fill(&call, name, options, &access);
 	if (err)
 		return err;
 	call.lockspace = sluice_lockspace_fd(lockspace);
-	fd = sl_holder_call(holder, SLUICE_IOC_BLOCK, &call);
-	if (fd < 0)
-		return fd == -ENOTTY ? -EOPNOTSUPP : fd;
-	err = block_new(fd, &call, access, block);
+	block = calloc(1, sizeof(*block));
+	if (!block)
+		return -ENOMEM;
+	err = block_open(block, holder, &call, access);
 	if (err)
-		close(fd);
+		free(block);
+	else
+		*out = block;
 	return err;
 }
 

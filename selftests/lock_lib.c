@@ -941,6 +941,35 @@ TEST(a_block_of_a_reader)
 	sluice_lockspace_close(space);
 }
 
+/* What there is no room for is not made. */
+TEST(a_block_that_cannot_be_mapped)
+{
+	struct sluice_block_options options = SLUICE_BLOCK_OPTIONS_INIT;
+	struct rlimit little = { .rlim_cur = 48 << 20, .rlim_max = 48 << 20 };
+	struct sluice_lockspace *space = space_new();
+	struct sluice_holder *holder = holder_new();
+	struct sluice_block *block;
+	pid_t pid = child();
+
+	options.flags = SLUICE_OPEN_CREATE;
+	options.bytes = 1 << 12;
+	options.limit = 64 << 20;
+	if (!pid) {
+		holder = holder_new();
+		must(setrlimit(RLIMIT_AS, &little));
+		check(sluice_block_open(holder, space, "a", &options,
+					&block) == -ENOMEM);
+		_exit(0);
+	}
+	EXPECT_EQ(0, reap(pid));
+	EXPECT_EQ(-ENOENT, sluice_block_open(holder, space, "a", NULL, &block));
+	ASSERT_EQ(0, sluice_block_open(holder, space, "a", &options, &block));
+	EXPECT_TRUE(sluice_block_created(block));
+	sluice_block_close(block);
+	sluice_holder_close(holder);
+	sluice_lockspace_close(space);
+}
+
 /* Events. */
 
 static int next_event(struct sluice_holder *holder,

@@ -685,6 +685,16 @@ START_TEST(blocks_that_cannot_be)
 	options.access = SLUICE_WRITE;
 	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", &options,
 					   &block), -EINVAL);
+	/* What there is no room for is not made. */
+	options = (struct sluice_block_options)SLUICE_BLOCK_OPTIONS_INIT;
+	options.flags = SLUICE_OPEN_CREATE;
+	options.bytes = SIZE_MAX / 4;
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", &options,
+					   &block), -ENOMEM);
+	options.bytes = 1;
+	options.limit = SIZE_MAX / 4;
+	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", &options,
+					   &block), -ENOMEM);
 	ck_assert_int_eq(fake_locks.count, 0);
 	/* What cannot be mapped is closed again. */
 	ck_assert_int_eq(sluice_block_open(holder, lockspace, "x", NULL,

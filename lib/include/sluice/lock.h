@@ -859,6 +859,11 @@ struct sluice_block_options {
  * SIGBUS. Letting go takes the pages out of the mapping. A block lives as long
  * as its lockspace.
  *
+ * What the process has no room for is not made. But if there is room and mapping
+ * it fails all the same, be it that a mapping is one more than the user's quota
+ * of locks, then what was made stays: whoever opens the name next finds it, and
+ * sluice_block_created() does not say that it is new.
+ *
  * Return: 0; -ENOENT: there is none; -EEXIST: SLUICE_OPEN_EXCL and there is
  * one; -EACCES: the lockspace was not opened with SLUICE_WRITE, which making
  * one takes, and mapping it for writing; -EINVAL; -ENAMETOOLONG; -E2BIG;
