@@ -216,8 +216,10 @@ int sluice_publisher_join(const struct sluice_channel *channel,
 	err = sl_options_take(&known, sizeof(known), options);
 	if (err)
 		return err;
-	if (known.flags & ~SLUICE_PUBLISHER_NO_GROW)
+	if (known.flags & ~(SLUICE_PUBLISHER_NO_GROW | SLUICE_PUBLISHER_STAY))
 		return -EINVAL;
+	if (known.flags & SLUICE_PUBLISHER_STAY)
+		join.flags = SLUICE_JOIN_STAY;
 	publisher = calloc(1, sizeof(*publisher));
 	if (!publisher)
 		return -ENOMEM;

@@ -918,6 +918,41 @@ TEST(staying)
 	sluice_channel_close(channel);
 }
 
+static struct sluice_publisher *
+publisher_with(struct sluice_channel *channel, uint32_t flags)
+{
+	struct sluice_publisher_options options =
+		SLUICE_PUBLISHER_OPTIONS_INIT;
+	struct sluice_publisher *publisher;
+
+	options.flags = flags;
+	must(sluice_publisher_join(channel, &options, &publisher));
+	return publisher;
+}
+
+TEST(staying_publishers)
+{
+	struct sluice_channel *channel = channel_with(NULL);
+	struct sluice_publisher *stays =
+		publisher_with(channel, SLUICE_PUBLISHER_STAY);
+	struct sluice_publisher *leaves = publisher_with(channel, 0);
+	struct sluice_subscriber *subscriber;
+
+	EXPECT_EQ(0, events_of(sluice_publisher_fd(leaves), POLLIN));
+	sluice_subscriber_close(subscriber_of(channel));
+	EXPECT_EQ(POLLHUP, events_of(sluice_publisher_fd(leaves), POLLIN));
+	EXPECT_EQ(0, events_of(sluice_publisher_fd(stays), POLLIN));
+	EXPECT_EQ(0, put(stays, 1));
+	subscriber = subscriber_of(channel);
+	EXPECT_EQ(0, events_of(sluice_publisher_fd(leaves), POLLIN));
+	EXPECT_EQ(0, put(stays, 2));
+	EXPECT_EQ(2, take_now(subscriber));
+	sluice_subscriber_close(subscriber);
+	sluice_publisher_close(stays);
+	sluice_publisher_close(leaves);
+	sluice_channel_close(channel);
+}
+
 /* Event loops. */
 
 TEST(poll_tells)

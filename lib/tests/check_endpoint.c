@@ -37,6 +37,7 @@ static int file;
 static int mappings_left = -1;
 static int mapping_error = EAGAIN;
 static bool no_memory;
+static uint32_t join_flags;
 
 void *__real_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
@@ -102,6 +103,7 @@ static int do_join(struct sluice_join *join)
 	int fd = memfd_create("channel", MFD_CLOEXEC);
 
 	file = fd;
+	join_flags = join->flags;
 	join->generation = 1;
 	join->config = (struct sluice_config){
 		.pattern = pattern, .policy = SLUICE_BLOCK,
@@ -209,16 +211,21 @@ static int do_other(unsigned long request, void *argument)
 	}
 }
 
-static int join_publisher(void)
+static int join_publisher_with(const struct sluice_publisher_options *options)
 {
 	struct sluice_channel *channel;
 	int err;
 
 	memset(mapped, 0, sizeof(mapped));
 	ck_assert_int_eq(sluice_channel_open("x", NULL, &channel), 0);
-	err = sluice_publisher_join(channel, NULL, &publisher);
+	err = sluice_publisher_join(channel, options, &publisher);
 	sluice_channel_close(channel);
 	return err;
+}
+
+static int join_publisher(void)
+{
+	return join_publisher_with(NULL);
 }
 
 static int join_subscriber(void)
@@ -291,6 +298,28 @@ START_TEST(growth_without_memory)
 	ck_assert_int_eq(segments, 2);
 	ck_assert_uint_eq(stats.segments, 2);
 	ck_assert_int_eq(sluice_publisher_grow(publisher, UNIT), 0);
+}
+END_TEST
+
+START_TEST(flags_of_a_publisher)
+{
+	struct sluice_publisher_options options =
+		SLUICE_PUBLISHER_OPTIONS_INIT;
+
+	sluice_publisher_close(publisher);
+	publisher = NULL;
+	options.flags = SLUICE_PUBLISHER_NO_GROW;
+	ck_assert_int_eq(join_publisher_with(&options), 0);
+	ck_assert_uint_eq(join_flags, 0);
+	sluice_publisher_close(publisher);
+	publisher = NULL;
+	options.flags |= SLUICE_PUBLISHER_STAY;
+	ck_assert_int_eq(join_publisher_with(&options), 0);
+	ck_assert_uint_eq(join_flags, SLUICE_JOIN_STAY);
+	sluice_publisher_close(publisher);
+	publisher = NULL;
+	options.flags = 4;
+	ck_assert_int_eq(join_publisher_with(&options), -EINVAL);
 }
 END_TEST
 
@@ -473,6 +502,7 @@ Suite *suite_endpoint(void)
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, flags_of_a_publisher);
 	tcase_add_test(tc, growth_without_memory);
 	tcase_add_test(tc, closed_without_memory);
 	tcase_add_test(tc, why_it_could_not_be_mapped);

@@ -264,7 +264,7 @@ struct sluice_members_layout {
 	__u32 resv;
 };
 
-/* A subscriber that outlives publishers: no EPOLLHUP when the last one left. */
+/* One that outlives its peers: no EPOLLHUP or EPIPE when the last one left. */
 #define SLUICE_JOIN_STAY	0x1
 
 /**

@@ -333,6 +333,8 @@ struct sluice_event {
 
 /* Do not let the pool grow by itself when it is full. */
 #define SLUICE_PUBLISHER_NO_GROW	0x1
+/* Go on when no subscriber is left: no EPOLLHUP then. */
+#define SLUICE_PUBLISHER_STAY		0x2
 
 /**
  * struct sluice_publisher_options - how to publish
@@ -433,8 +435,9 @@ void sluice_publisher_close(struct sluice_publisher *publisher);
  * @publisher: keeps it, and closes it
  *
  * EPOLLOUT: after a loan gave -EAGAIN, it is worth trying again. EPOLLPRI:
- * there are events. EPOLLHUP: there were subscribers and none is left; EPOLLERR,
- * and EPOLLHUP with it: this publisher was evicted. poll() tells these two unasked.
+ * there are events. EPOLLHUP: there were subscribers and none is left (not with
+ * SLUICE_PUBLISHER_STAY), until one joins; EPOLLERR, and EPOLLHUP with it: this
+ * publisher was evicted. poll() tells these two unasked.
  * May be called from any thread. Return: the descriptor.
  */
 int sluice_publisher_fd(const struct sluice_publisher *publisher);
