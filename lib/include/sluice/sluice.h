@@ -415,7 +415,9 @@ struct sluice_publisher_stats {
  * @publisher: out
  *
  * Return: 0; -EACCES: no right to publish; -EUSERS: all places are
- * taken; -EDQUOT; -ENOMEM, -EMFILE, -ENFILE; -EINVAL; -E2BIG.
+ * taken; -EDQUOT; -ENOMEM, -EMFILE, -ENFILE; -EINVAL; -E2BIG; -EBUSY, -ESHUTDOWN:
+ * another thread, or a child of fork(2), found the new descriptor before this
+ * returned, and mapped what is there, or mapped it and left the channel.
  */
 int sluice_publisher_join(const struct sluice_channel *channel,
 			  const struct sluice_publisher_options *options,
