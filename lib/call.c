@@ -66,6 +66,11 @@ int sl_abi_check(void)
 	return fd == -EPROTONOSUPPORT ? fd : 0;
 }
 
+void sl_close_on_exec(int fd)
+{
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 int sl_options_take(void *known, size_t size, const void *options)
 {
 	const unsigned char *bytes = options;

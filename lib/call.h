@@ -53,6 +53,9 @@ int sl_device_open(uint64_t features);
  */
 int sl_abi_check(void);
 
+/* What the library has taken over is close-on-exec as what it opens itself. */
+void sl_close_on_exec(int fd);
+
 /**
  * sl_options_take() - copy an options structure that may be older or newer
  * @known: in: the defaults; out: what is given

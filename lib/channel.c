@@ -105,7 +105,10 @@ int sluice_channel_from_fd(int fd, struct sluice_channel **channel)
 		return err;
 	if (!is_channel(fd))
 		return -EINVAL;
-	return channel_new(fd, false, &stat.config, channel);
+	err = channel_new(fd, false, &stat.config, channel);
+	if (!err)
+		sl_close_on_exec(fd);
+	return err;
 }
 
 void sluice_channel_close(struct sluice_channel *channel)

@@ -102,9 +102,11 @@ int sluice_lockspace_from_fd(int fd, struct sluice_lockspace **lockspace)
 
 	if (!err)
 		err = sl_call(fd, SLUICE_IOC_LOCKSPACE_STAT, &stat);
-	if (err)
-		return err;
-	return lockspace_new(fd, false, &stat.config, lockspace);
+	if (!err)
+		err = lockspace_new(fd, false, &stat.config, lockspace);
+	if (!err)
+		sl_close_on_exec(fd);
+	return err;
 }
 
 void sluice_lockspace_close(struct sluice_lockspace *lockspace)

@@ -172,7 +172,11 @@ TEST(restricted_and_passed)
 	fd = sluice_channel_restrict(channel, SLUICE_READ);
 	ASSERT_LE(0, fd);
 	send_fd(pair[0], fd);
-	ASSERT_EQ(0, sluice_channel_from_fd(recv_fd(pair[1]), &reader));
+	close(fd);
+	fd = recv_fd(pair[1]);
+	ASSERT_EQ(0, fcntl(fd, F_SETFD, 0));
+	ASSERT_EQ(0, sluice_channel_from_fd(fd, &reader));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	EXPECT_EQ(-EACCES, sluice_channel_restrict(reader, SLUICE_WRITE));
 	EXPECT_EQ(-EACCES, sluice_publisher_join(reader, NULL, &publisher));
 	subscriber = subscriber_of(reader);
@@ -182,7 +186,6 @@ TEST(restricted_and_passed)
 	EXPECT_EQ(-EINVAL,
 		  sluice_channel_from_fd(sluice_publisher_fd(publisher),
 					 &reader));
-	close(fd);
 	sluice_publisher_close(publisher);
 	sluice_subscriber_close(subscriber);
 	sluice_channel_close(reader);

@@ -170,7 +170,11 @@ TEST(restricted_and_passed)
 	fd = sluice_lockspace_restrict(space, SLUICE_READ);
 	ASSERT_LE(0, fd);
 	send_fd(pair[0], fd);
-	ASSERT_EQ(0, sluice_lockspace_from_fd(recv_fd(pair[1]), &reader));
+	close(fd);
+	fd = recv_fd(pair[1]);
+	ASSERT_EQ(0, fcntl(fd, F_SETFD, 0));
+	ASSERT_EQ(0, sluice_lockspace_from_fd(fd, &reader));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	EXPECT_EQ(-EACCES, sluice_lockspace_restrict(reader, SLUICE_WRITE));
 	EXPECT_EQ(0, try_name(holder, reader, "a", SLUICE_PR));
 	EXPECT_EQ(-EACCES, try_name(holder, reader, "a", SLUICE_EX));
@@ -178,7 +182,6 @@ TEST(restricted_and_passed)
 	EXPECT_EQ(-ENOTTY, sluice_lockspace_from_fd(sluice_holder_fd(holder),
 						    &reader));
 	EXPECT_EQ(-ENOTTY, sluice_lockspace_from_fd(pair[0], &reader));
-	close(fd);
 	sluice_holder_close(holder);
 	sluice_lockspace_close(space);
 }

@@ -3,6 +3,7 @@
  * Publishers and subscribers on a kernel whose memory is a file: what may fail
  * between two calls, and how long they take.
  */
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -38,6 +39,7 @@ static int mappings_left = -1;
 static int mapping_error = EAGAIN;
 static bool no_memory;
 static uint32_t join_flags;
+static bool knows_restrict;
 
 void *__real_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
@@ -185,6 +187,10 @@ static int do_other(unsigned long request, void *argument)
 	switch (request) {
 	case SLUICE_IOC_OPEN:
 		return memfd_create("channel", MFD_CLOEXEC);
+	case SLUICE_IOC_STAT:
+		return 0;
+	case SLUICE_IOC_RESTRICT:
+		return knows_restrict ? -EINVAL : -ENOTTY;
 	case SLUICE_IOC_JOIN:
 		return do_join(argument);
 	case SLUICE_IOC_SEGMENT:
@@ -472,6 +478,23 @@ START_TEST(spin_sees_the_table)
 }
 END_TEST
 
+START_TEST(channel_of_a_descriptor)
+{
+	int fd = memfd_create("channel", 0);
+	struct sluice_channel *channel;
+
+	knows_restrict = false;
+	ck_assert_int_eq(sluice_channel_from_fd(fd, &channel), -EINVAL);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), 0);
+	knows_restrict = true;
+	ck_assert_int_eq(sluice_channel_from_fd(fd, &channel), 0);
+	ck_assert_int_eq(sluice_channel_fd(channel), fd);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	sluice_channel_close(channel);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+}
+END_TEST
+
 /* A connection's time that is up is not the caller's. */
 START_TEST(feed_timed_out)
 {
@@ -502,6 +525,7 @@ Suite *suite_endpoint(void)
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, channel_of_a_descriptor);
 	tcase_add_test(tc, flags_of_a_publisher);
 	tcase_add_test(tc, growth_without_memory);
 	tcase_add_test(tc, closed_without_memory);

@@ -157,14 +157,15 @@ END_TEST
 
 START_TEST(from_descriptor)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd = open("/dev/null", O_RDWR);
 	struct sluice_lockspace *ls;
 
 	fake_locks.error = -ENOTTY;
 	ck_assert_int_eq(sluice_lockspace_from_fd(fd, &ls), -ENOTTY);
-	ck_assert(is_open(fd));
+	ck_assert_int_eq(fcntl(fd, F_GETFD), 0);
 	fake_locks.error = 0;
 	ck_assert_int_eq(sluice_lockspace_from_fd(fd, &ls), 0);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(sluice_lockspace_fd(ls), fd);
 	ck_assert_uint_eq(sluice_lockspace_config(ls)->victim,
 			  SLUICE_VICTIM_PRIORITY);

@@ -141,8 +141,8 @@ sluice_lockspace_open_anonymous(const struct sluice_lockspace_options *options,
 
 /**
  * sluice_lockspace_from_fd() - a lockspace from a descriptor got elsewhere
- * @fd: of a lockspace; belongs to the library on success, and stays the
- *	caller's on error
+ * @fd: of a lockspace; belongs to the library on success, and is close-on-exec
+ *	then; stays the caller's, as it is, on error
  * @lockspace: out
  *
  * Return: 0; -EBADF; -ENOTTY: not a lockspace; -ENOMEM; -EPROTONOSUPPORT.

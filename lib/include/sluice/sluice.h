@@ -177,8 +177,8 @@ int sluice_channel_open_anonymous(const struct sluice_channel_options *options,
 
 /**
  * sluice_channel_from_fd() - a channel from a file descriptor got elsewhere
- * @fd: of a channel; belongs to the library on success, and stays the
- *	caller's on error
+ * @fd: of a channel; belongs to the library on success, and is close-on-exec
+ *	then; stays the caller's, as it is, on error
  * @channel: out
  *
  * Return: 0; -EBADF; -ENOTTY: no descriptor of Sluice; -EINVAL: not a
