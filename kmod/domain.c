@@ -117,8 +117,11 @@ struct sluice_domain *sluice_domain_lock_killable(struct sluice_domain *domain)
 {
 	for (;;) {
 		domain = sluice_domain_root(domain);
-		if (mutex_lock_killable(&domain->lock))
+		if (mutex_lock_killable(&domain->lock)) {
+			/* With PREEMPT_RT a waiter is enough for a trylock to fail. */
+			domain_look(domain);
 			return NULL;
+		}
 		if (!domain->forward)
 			return domain;
 		mutex_unlock(&domain->lock);
