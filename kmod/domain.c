@@ -113,6 +113,21 @@ struct sluice_domain *sluice_domain_lock(struct sluice_domain *domain)
 	}
 }
 
+/* To be called when @domain has been unlocked, or not locked: see at the top. */
+static void domain_look(struct sluice_domain *domain)
+{
+	bool due;
+
+	spin_lock(&domain->due_lock);
+	due = !list_empty(&domain->due);
+	spin_unlock(&domain->due_lock);
+	if (likely(!due))
+		return;
+	kref_get(&domain->ref);
+	if (!queue_work(workers, &domain->poke))
+		sluice_domain_put(domain);
+}
+
 struct sluice_domain *sluice_domain_lock_killable(struct sluice_domain *domain)
 {
 	for (;;) {
@@ -163,21 +178,6 @@ static void domain_ring(struct sluice_domain *domain)
 	spin_unlock(&domain->due_lock);
 	if (alarm && alarm->ring(alarm))
 		alarm_wait(alarm);
-}
-
-/* To be called when @domain has been unlocked: see at the top. */
-static void domain_look(struct sluice_domain *domain)
-{
-	bool due;
-
-	spin_lock(&domain->due_lock);
-	due = !list_empty(&domain->due);
-	spin_unlock(&domain->due_lock);
-	if (likely(!due))
-		return;
-	kref_get(&domain->ref);
-	if (!queue_work(workers, &domain->poke))
-		sluice_domain_put(domain);
 }
 
 void sluice_domain_unlock(struct sluice_domain *domain)
