@@ -17,6 +17,7 @@
 #include "grant.h"
 #include "holder.h"
 #include "lockspace.h"
+#include "queue.h"
 #include "request.h"
 #include "word.h"
 
@@ -420,10 +421,10 @@ static int put_holding(struct sluice_dump *dump, const struct sluice_want *want,
 static int put_ahead(struct sluice_dump *dump, struct sluice_want *want,
 		     struct blockers *blockers)
 {
+	u8 modes = sluice_mode_conflicts[want->mode];
 	struct sluice_want *ahead = want;
 
-	list_for_each_entry_continue_reverse(ahead, &want->resource->waiters,
-					     queued) {
+	while ((ahead = sluice_queue_ahead(ahead, modes))) {
 		if (!blockers->budget)
 			return -ENOSPC;
 		blockers->budget--;

@@ -24,8 +24,10 @@
  *
  * Locks: the domain's, see domain.c, in every function here but what accepts.
  */
+#include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/interval_tree_generic.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -35,6 +37,7 @@
 #include "domain.h"
 #include "holder.h"
 #include "lockspace.h"
+#include "queue.h"
 #include "request.h"
 #include "trace.h"
 #include "word.h"
@@ -165,21 +168,21 @@ struct sluice_want *sluice_want_after(const struct sluice_lockspace *space,
 	return next;
 }
 
-static void want_enqueue(struct sluice_want *want)
+/* @follows: another of its request, which is queued already. */
+static void want_enqueue(struct sluice_want *want, bool follows)
 {
 	struct sluice_resource *resource = want->resource;
 	struct sluice_want *ahead;
 
 	list_for_each_entry_reverse(ahead, &resource->waiters, queued) {
-		if (want_priority(ahead) >= want_priority(want) ||
+		if (follows ? ahead->holder == want->holder :
+		    want_priority(ahead) >= want_priority(want) ||
 		    ahead->passed >= PASSED_MAX)
 			break;
 		ahead->passed += wants_conflict(ahead, want);
 		cond_resched();
 	}
-	list_add(&want->queued, &ahead->queued);
-	if (!resource->waiting[want->mode]++)
-		resource->waiting_modes |= BIT(want->mode);
+	sluice_queue_add(want, &ahead->queued);
 	want->converter = sluice_grant_own(want->holder, resource, 0,
 					   SLUICE_END);
 	resource->converters += want->converter;
@@ -194,9 +197,7 @@ static void want_dequeue(struct sluice_want *want)
 
 	if (list_empty(&want->queued))
 		return;
-	list_del_init(&want->queued);
-	if (!--resource->waiting[want->mode])
-		resource->waiting_modes &= ~BIT(want->mode);
+	sluice_queue_remove(want);
 	resource->converters -= want->converter;
 	resource->space->waiting--;
 	resource->space->changes++;
@@ -235,6 +236,17 @@ static int want_find(struct sluice_want *want)
 	return 0;
 }
 
+/* Does any before the @i-th want the same? */
+static bool request_follows(const struct sluice_request *request, u32 i)
+{
+	u32 j;
+
+	for (j = 0; j < i; j++)
+		if (request->wants[j].resource == request->wants[i].resource)
+			return true;
+	return false;
+}
+
 static int request_queue(struct sluice_request *request)
 {
 	int ret = 0;
@@ -243,7 +255,8 @@ static int request_queue(struct sluice_request *request)
 	for (i = 0; i < request->count && !ret; i++) {
 		ret = want_find(&request->wants[i]);
 		if (!ret)
-			want_enqueue(&request->wants[i]);
+			want_enqueue(&request->wants[i],
+				     request_follows(request, i));
 	}
 	return ret;
 }
@@ -270,8 +283,8 @@ void sluice_want_rewind(struct sluice_want *want)
 {
 	want->ahead = want;
 	want->standing = NULL;
-	want->queue_seen = !(want->resource->waiting_modes &
-			     sluice_mode_conflicts[want->mode]);
+	want->queue_seen = want->jumps || !(want->resource->waiting_modes &
+					    sluice_mode_conflicts[want->mode]);
 	want->clear = false;
 }
 
@@ -300,13 +313,14 @@ static struct sluice_holder *
 blocker_ahead(struct sluice_want *want,
 	      bool (*live)(struct sluice_holder *holder, u64 arg), u64 arg)
 {
+	u8 modes = sluice_mode_conflicts[want->mode];
 	struct sluice_want *ahead = want->ahead;
 
-	for (;; ahead = list_prev_entry(ahead, queued)) {
-		if (&ahead->queued == &want->resource->waiters)
-			break;
+	if (ahead == want)
+		ahead = sluice_queue_ahead(want, modes);
+	for (; ahead; ahead = sluice_queue_ahead(ahead, modes)) {
 		cond_resched();
-		if (ahead == want || !sluice_want_stands_ahead(ahead, want))
+		if (!sluice_want_stands_ahead(ahead, want))
 			continue;
 		if (!live || !live(ahead->holder, arg)) {
 			want->ahead = ahead;
@@ -387,17 +401,82 @@ static bool request_lost(const struct sluice_request *request)
 	return any;
 }
 
-static bool request_grantable(struct sluice_request *request, u32 *index)
+/**
+ * struct pass - a look at a resource's queue, from the front
+ * @resource: it is of
+ * @number: on the requests it has left waiting
+ * @ahead: their wants, so far, as an interval tree for each mode
+ * @stopped: modes in which nobody behind them can go on
+ *
+ * What stands ahead of many would else be looked for in all of the queue by each.
+ */
+struct pass {
+	struct sluice_resource *resource;
+	u64 number;
+	struct rb_root_cached ahead[SLUICE_MODES];
+	u32 stopped;
+};
+
+/* Numbers of one are another's by no chance. */
+static atomic64_t passes;
+
+#define WANT_START(want)	((want)->start)
+#define WANT_LAST(want)		((want)->last)
+
+INTERVAL_TREE_DEFINE(struct sluice_want, stays, u64, stays_last, WANT_START,
+		     WANT_LAST, static __maybe_unused, pass)
+
+static void pass_leave(struct pass *pass, struct sluice_want *want)
+{
+	want->holder->request.pass = pass->number;
+	if (!sluice_want_lost(want))
+		pass_insert(want, &pass->ahead[want->mode]);
+	if (!want->start && want->last == SLUICE_END)
+		pass->stopped |= sluice_mode_conflicts[want->mode];
+}
+
+/* Does anybody stand ahead of @want? Where @pass is, that are those it left. */
+static bool pass_blocks(struct pass *pass, struct sluice_want *want)
+{
+	unsigned long modes = sluice_mode_conflicts[want->mode];
+	struct sluice_want *ahead;
+	u32 mode;
+
+	for_each_set_bit(mode, &modes, SLUICE_MODES) {
+		for (ahead = pass_iter_first(&pass->ahead[mode], want->start,
+					     want->last);
+		     ahead; ahead = pass_iter_next(ahead, want->start,
+						   want->last)) {
+			if (sluice_want_stands_ahead(ahead, want))
+				return true;
+			cond_resched();
+		}
+	}
+	return false;
+}
+
+/* @pass: has come to @want's request; or NULL. */
+static bool want_blocked(struct sluice_want *want, struct pass *pass)
+{
+	sluice_want_rewind(want);
+	if (want->strange || sluice_want_lost(want))
+		return true;
+	if (pass && pass->resource == want->resource && !want->queue_seen) {
+		if (pass_blocks(pass, want))
+			return true;
+		want->queue_seen = true;
+	}
+	return sluice_want_blocker(want, NULL, 0);
+}
+
+static bool request_grantable(struct sluice_request *request,
+			      struct pass *pass, u32 *index)
 {
 	bool any = sluice_request_any(request), blocked;
-	struct sluice_want *want;
 	u32 i;
 
 	for (i = 0; i < request->count; i++) {
-		want = &request->wants[i];
-		sluice_want_rewind(want);
-		blocked = want->strange || sluice_want_lost(want) ||
-			sluice_want_blocker(want, NULL, 0);
+		blocked = want_blocked(&request->wants[i], pass);
 		*index = i;
 		if (blocked != any)
 			return any;
@@ -590,31 +669,39 @@ static struct list_head *place_before(struct sluice_want *want)
 /*
  * Look at the queue from the front. It is over early when those who are still
  * waiting keep all others from going on, unless some of them need not queue, or
- * have to be told that it is lost.
+ * have to be told that it is lost. All wants of a request are looked at with the
+ * first one: nobody else's is between them, and whoever is granted something
+ * makes room for nobody. What does, makes the resource dirty again.
  */
 static void resource_pass(struct sluice_resource *resource,
 			  struct list_head *dirty)
 {
+	struct pass pass = { .resource = resource };
 	struct sluice_request *request;
 	struct list_head *before;
 	struct sluice_want *want;
-	u32 index, stopped = 0;
+	u32 index;
 
+	if (list_empty(&resource->waiters))
+		return;
+	pass.number = atomic64_inc_return(&passes);
 	want = list_first_entry(&resource->waiters, struct sluice_want, queued);
 	while (&want->queued != &resource->waiters) {
 		if (!resource->converters && list_empty(&resource->died) &&
-		    !(resource->waiting_modes & ~stopped))
+		    !(resource->waiting_modes & ~pass.stopped))
 			break;
 		request = &want->holder->request;
 		before = place_before(want);
-		if (request_lost(request)) {
+		if (request->pass == pass.number) {
+			pass_leave(&pass, want);
+			before = &want->queued;
+		} else if (request_lost(request)) {
 			sluice_request_fail(request, -ENOTRECOVERABLE, dirty);
-		} else if (request_grantable(request, &index)) {
+		} else if (request_grantable(request, &pass, &index)) {
 			sluice_request_grant(request, index, dirty);
 		} else {
 			request_notice(request, index);
-			if (!want->start && want->last == SLUICE_END)
-				stopped |= sluice_mode_conflicts[want->mode];
+			pass_leave(&pass, want);
 			before = &want->queued;
 		}
 		want = list_entry(before->next, struct sluice_want, queued);
@@ -716,7 +803,7 @@ int sluice_request_start(struct sluice_request *request)
 	ret = request_queue(request);
 	if (!ret && request_lost(request))
 		ret = -ENOTRECOVERABLE;
-	if (!ret && request_grantable(request, &index))
+	if (!ret && request_grantable(request, NULL, &index))
 		sluice_request_grant(request, index, &dirty);
 	else if (!ret)
 		ret = request_wait(request, index);

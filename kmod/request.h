@@ -35,6 +35,10 @@ struct sluice_lockspace;
  * @spares: for sluice_grant_settle()
  * @granted: and the caller does not know yet
  * @queued: in the resource's queue
+ * @place: and in its tree, in the same order
+ * @place_modes: of those below it there, and its own
+ * @stays: and in that of a pass that left it waiting
+ * @stays_last: as that tree needs it
  * @listed: and among all of the lockspace's
  * @serial: growing in that
  * @converter: it may go on when one ahead cannot: the holder had something of
@@ -71,6 +75,10 @@ struct sluice_want {
 	struct sluice_grant *spares[SLUICE_SPARES];
 	bool granted;
 	struct list_head queued;
+	struct rb_node place;
+	u8 place_modes;
+	struct rb_node stays;
+	u64 stays_last;
 	struct rb_node listed;
 	u64 serial;
 	bool converter;
@@ -109,6 +117,7 @@ enum sluice_request_state {
  * @stranger: LOCK is at it with the kernel's own locks, for which it may wait,
  *	queued or not; read without the lock
  * @cancelled: meanwhile it was cancelled; read without the lock
+ * @pass: the last one that left it waiting
  * @mark: see deadlock.c: the last graph it was part of
  * @live: likewise: it can be granted some day
  * @next: likewise: of an all-request, the want that is looked at
@@ -129,6 +138,7 @@ struct sluice_request {
 	u64 since;
 	bool stranger;
 	bool cancelled;
+	u64 pass;
 
 	u64 mark;
 	bool live;

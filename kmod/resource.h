@@ -82,7 +82,9 @@ void sluice_pin_put(struct sluice_pin *pin);
  * @held: grants in each mode
  * @held_modes: those of which there are some
  * @published: grants that came, or whose holders may have to be told anew
- * @waiters: struct sluice_want that are queued, the first to be served first
+ * @waiters: struct sluice_want that are queued, the first to be served first;
+ *	those of one request are together
+ * @places: them, as a tree
  * @waiting: wants of each mode
  * @waiting_modes: those of which there are some
  * @converters: wants that may go on when one ahead cannot
@@ -109,6 +111,7 @@ struct sluice_resource {
 	u32 held_modes;
 	u64 published;
 	struct list_head waiters;
+	struct rb_root places;
 	u32 waiting[SLUICE_MODES];
 	u32 waiting_modes;
 	u32 converters;

@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 
 #include "../deadlock.h"
+#include "../queue.h"
 #include "../request.h"
 #include "crowd.h"
 #include "oracle.h"
@@ -256,9 +257,7 @@ static void lay_want(struct graph_fixture *f, const struct oracle_range *range)
 	want->converter = want->jumps ||
 		sluice_grant_own(holder, resource, 0, SLUICE_END);
 	INIT_LIST_HEAD(&want->watch);
-	list_add_tail(&want->queued, &resource->waiters);
-	if (!resource->waiting[want->mode]++)
-		resource->waiting_modes |= BIT(want->mode);
+	sluice_queue_add(want, resource->waiters.prev);
 	resource->converters += want->converter;
 	holder->request.count = max(holder->request.count, range->item + 1);
 }
@@ -299,6 +298,7 @@ static void clear_away(struct graph_fixture *f)
 	for (i = 0; i < RESOURCES; i++) {
 		resource = f->resources[i];
 		INIT_LIST_HEAD(&resource->waiters);
+		resource->places = RB_ROOT;
 		memset(resource->waiting, 0, sizeof(resource->waiting));
 		resource->waiting_modes = 0;
 		resource->converters = 0;
