@@ -4,9 +4,10 @@
  *
  * A block is pages behind a resource. A view of it belongs to one holder; its
  * mapping begins empty, and a page fault puts a page there if the holder has
- * all of its bytes in a mode for that access. Before anybody's grant goes or
- * gets weaker, the pages are taken out of all mappings again: a fault inserts
- * what it found permitted with the domain still locked, so none can come late.
+ * all of its bytes in a mode for that access. When anybody's grant goes or gets
+ * weaker, the pages are taken out of all mappings again, before others can be
+ * granted them: a fault inserts what it found permitted with the domain still
+ * locked, so none can come late.
  *
  * The mappings are of page frames (VM_PFNMAP): nothing can get hold of a page
  * past its entry in the page table, be it direct I/O, ptrace or a futex, and
@@ -50,6 +51,9 @@
  * @size: bytes; the domain's lock
  * @pages: that were touched; the domain's lock
  * @used: of them
+ * @stale: bytes to be revoked, see sluice_block_disown(); the domain's lock
+ * @stale_start: where they begin
+ * @stale_last: and end
  */
 struct sluice_block {
 	struct kref ref;
@@ -61,6 +65,9 @@ struct sluice_block {
 	u64 size;
 	struct xarray pages;
 	u64 used;
+	u64 stale;
+	u64 stale_start;
+	u64 stale_last;
 };
 
 /**
@@ -217,11 +224,38 @@ static void block_unmap(struct sluice_block *block, u64 start, u64 last)
 	unmap_mapping_range(block->file->f_mapping, start, end - start + 1, 1);
 }
 
-void sluice_block_revoke(struct sluice_resource *resource, u64 start, u64 last)
+void sluice_block_revoke(struct sluice_resource *resource)
 {
+	struct sluice_block *block = resource->block;
+
 	sluice_domain_assert(resource->space->domain);
-	if (resource->block)
-		block_unmap(resource->block, start, last);
+	if (!block || !block->stale)
+		return;
+	block_unmap(block, block->stale_start, block->stale_last);
+	block->stale = 0;
+}
+
+/* Mostly one range follows the other. What lies between others may still use. */
+void sluice_block_disown(struct sluice_resource *resource, u64 start, u64 last)
+{
+	struct sluice_block *block = resource->block;
+
+	sluice_domain_assert(resource->space->domain);
+	if (!block || start >= block->limit)
+		return;
+	last = min(last, block->limit - 1);
+	if (block->stale && max(last, block->stale_last) -
+	    min(start, block->stale_start) >
+	    2 * (block->stale + (last - start)))
+		sluice_block_revoke(resource);
+	if (!block->stale) {
+		block->stale_start = start;
+		block->stale_last = last;
+	}
+	block->stale_start = min(start, block->stale_start);
+	block->stale_last = max(last, block->stale_last);
+	block->stale = min(block->stale + (last - start + 1),
+			   block->stale_last - block->stale_start + 1);
 }
 
 /*
@@ -284,30 +318,30 @@ static struct page *block_page(struct sluice_block *block, pgoff_t index,
 	return page;
 }
 
-static vm_fault_t view_insert(struct vm_area_struct *vma, struct view *view,
-			      unsigned long address, pgoff_t index, bool write,
-			      struct page **spare)
+/* @mapped: it is, read-only; else whoever was quicker has done it. */
+static vm_fault_t view_insert(struct vm_fault *vmf, struct view *view,
+			      bool write, bool mapped, struct page **spare)
 {
+	struct vm_area_struct *vma = vmf->vma;
 	vm_flags_t flags = write ? vma->vm_flags : vma->vm_flags & ~VM_WRITE;
+	u64 start = (u64)vmf->pgoff << PAGE_SHIFT;
 	struct page *page;
 
-	if (!view_permits(view, index, write))
+	if (!view_permits(view, vmf->pgoff, write))
 		return VM_FAULT_SIGBUS;
-	page = block_page(view->block, index, spare);
+	page = block_page(view->block, vmf->pgoff, spare);
 	if (!page)	/* such as freed since it was seen: fault again */
 		return VM_FAULT_NOPAGE;
 	/* An entry that is there can be replaced, but not changed. */
-	if (write)
-		unmap_mapping_range(view->block->file->f_mapping,
-				    (loff_t)index << PAGE_SHIFT, PAGE_SIZE, 1);
-	return vmf_insert_pfn_prot(vma, address, page_to_pfn(page),
-				   vm_get_page_prot(flags));
+	if (mapped)
+		block_unmap(view->block, start, start);
+	return vmf_insert_pfn_prot(vma, vmf->address & PAGE_MASK,
+				   page_to_pfn(page), vm_get_page_prot(flags));
 }
 
-static vm_fault_t view_touch(struct vm_fault *vmf, bool write)
+static vm_fault_t view_touch(struct vm_fault *vmf, bool write, bool mapped)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	struct view_map *map = vma->vm_private_data;
+	struct view_map *map = vmf->vma->vm_private_data;
 	struct sluice_domain *domain;
 	struct page *spare = NULL;
 	struct view *view;
@@ -327,8 +361,7 @@ static vm_fault_t view_touch(struct vm_fault *vmf, bool write)
 		}
 	}
 	domain = sluice_domain_lock(view->holder->domain);
-	ret = view_insert(vma, view, vmf->address & PAGE_MASK, vmf->pgoff,
-			  write, &spare);
+	ret = view_insert(vmf, view, write, mapped, &spare);
 	sluice_domain_unlock(domain);
 	if (spare) {
 		xa_release(&view->block->pages, vmf->pgoff);
@@ -339,12 +372,12 @@ static vm_fault_t view_touch(struct vm_fault *vmf, bool write)
 
 static vm_fault_t view_fault(struct vm_fault *vmf)
 {
-	return view_touch(vmf, vmf->flags & FAULT_FLAG_WRITE);
+	return view_touch(vmf, vmf->flags & FAULT_FLAG_WRITE, false);
 }
 
 static vm_fault_t view_mkwrite(struct vm_fault *vmf)
 {
-	return view_touch(vmf, true);
+	return view_touch(vmf, true, true);
 }
 
 static struct sluice_user *view_map_user(const struct view_map *map)

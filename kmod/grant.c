@@ -150,12 +150,6 @@ void sluice_grant_forget(struct sluice_holder *holder)
 		grant_dealloc(holder->spare_grant);
 }
 
-static void block_revoke(struct sluice_resource *resource, u64 start, u64 last)
-{
-	if (resource->block)
-		sluice_block_revoke(resource, start, last);
-}
-
 static void grant_insert(struct sluice_grant *grant)
 {
 	struct sluice_resource *resource = grant->resource;
@@ -414,6 +408,7 @@ void sluice_grant_publish(struct sluice_grant *grant)
 	u64 behind = grant->last == SLUICE_END ? SLUICE_END : grant->last + 1;
 
 	sluice_domain_assert(holder->domain);
+	sluice_block_revoke(grant->resource);
 	grant_insert(grant);
 	grant->resource->published++;
 	grant->fresh = sluice_grant_own(holder, grant->resource, before, behind);
@@ -446,17 +441,22 @@ static void grant_tell_anew(struct sluice_grant *grant)
 	grant->resource->published++;
 }
 
-void sluice_grant_withdraw(struct sluice_grant *grant)
+static void grant_detach(struct sluice_grant *grant)
 {
-	sluice_domain_assert(grant->holder->domain);
 	grant_remove(grant);
-	if (!RB_EMPTY_NODE(&grant->held)) {
+	if (!RB_EMPTY_NODE(&grant->held))
 		held_remove(grant);
-		block_revoke(grant->resource, grant->start, grant->last);
-	}
 	grant_unnotice(grant);
 	grant_unlease(grant);
 	grant->fresh = false;
+}
+
+void sluice_grant_withdraw(struct sluice_grant *grant)
+{
+	sluice_domain_assert(grant->holder->domain);
+	if (!RB_EMPTY_NODE(&grant->held))
+		sluice_block_disown(grant->resource, grant->start, grant->last);
+	grant_detach(grant);
 }
 
 static struct sluice_grant *grant_first(const struct sluice_resource *resource,
@@ -579,11 +579,12 @@ static struct sluice_grant *grant_split(struct sluice_grant *grant, u64 start,
 	return tail;
 }
 
+/* What its holder may do to a block is for the caller to see to. */
 static void grant_drop(struct sluice_grant *grant)
 {
 	struct sluice_holder *holder = grant->holder;
 
-	sluice_grant_withdraw(grant);
+	grant_detach(grant);
 	sluice_grant_keep(holder, grant);
 }
 
@@ -630,6 +631,7 @@ bool sluice_grant_set_apart(struct sluice_holder *holder,
 			    u64 last, u8 mode, struct sluice_grant **spares)
 {
 	struct sluice_grant *grant, *next;
+	u64 from = 0, to = 0;
 	bool changed = false;
 
 	for (grant = sluice_grant_own(holder, resource, start, last); grant;
@@ -642,6 +644,9 @@ bool sluice_grant_set_apart(struct sluice_holder *holder,
 			next = grant_split(grant, start, spares);
 			continue;
 		}
+		if (!changed)
+			from = max(start, grant->start);
+		to = min(last, grant->last);
 		changed = true;
 		if (grant->start < start)
 			grant_trim(grant, grant->start, start - 1);
@@ -655,7 +660,7 @@ bool sluice_grant_set_apart(struct sluice_holder *holder,
 			grant_change(grant, mode);
 	}
 	if (changed)
-		block_revoke(resource, start, last);
+		sluice_block_disown(resource, from, to);
 	return changed;
 }
 

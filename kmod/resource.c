@@ -352,6 +352,7 @@ static void resource_forget(struct sluice_resource *resource)
 void sluice_resource_settle(struct sluice_resource *resource)
 {
 	sluice_domain_assert(resource->space->domain);
+	sluice_block_revoke(resource);
 	if (!RB_EMPTY_ROOT(&resource->grants.rb_root) ||
 	    !list_empty(&resource->waiters))
 		return;

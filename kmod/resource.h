@@ -170,7 +170,7 @@ struct sluice_resource *sluice_resource_add(struct sluice_lockspace *space,
 					    struct sluice_user *user,
 					    struct sluice_resource **spare);
 
-/* Remove the resource if nothing needs it. */
+/* Revoke what was disowned of its block; remove it if nothing needs it. */
 void sluice_resource_settle(struct sluice_resource *resource);
 
 /* Let the waiters of @resource be looked at when @dirty is worked off. */
