@@ -2,20 +2,22 @@
 /*
  * Grants: who has which range of a resource in which mode.
  *
- * The grants of all holders of a resource are an interval tree, asked for what
- * stands in somebody's way. Those of one holder are a tree by resource and
+ * The grants of all holders of a resource are an interval tree (Cormen et al.,
+ * Introduction to Algorithms, 14.3), asked for what stands in somebody's way: so
+ * each knows, too, the modes of those below, and whether all are one holder's. Of
+ * all that begins in what is asked for, nothing is looked at then that does not
+ * lead to something. Of what begins before, that may take a walk, if there is
+ * much that ends too early and much that goes with what is wanted. Those of one holder are a tree by resource and
  * start; of one resource they are apart from each other, and what touches what
  * has changed and is like it becomes one with it: sluice_grant_set() and
  * sluice_grant_settle() see to that. Only a fresh grant lies over what its
  * holder had, and is in no holder's tree: until the caller knows of it, it has
  * both, and either can be dropped without asking anybody. In that tree each knows
- * the modes of those below, for one may have very many, and others ask again and
- * again whether any is in the way.
+ * the modes of those below, too.
  *
  * Locks: the domain's, see domain.c.
  */
 #include <linux/err.h>
-#include <linux/interval_tree_generic.h>
 #include <linux/rbtree_augmented.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -28,12 +30,6 @@
 #include "quota.h"
 #include "resource.h"
 #include "word.h"
-
-#define GRANT_START(grant)	((grant)->start)
-#define GRANT_LAST(grant)	((grant)->last)
-
-INTERVAL_TREE_DEFINE(struct sluice_grant, rb, u64, subtree_last, GRANT_START,
-		     GRANT_LAST, static, grants)
 
 static void grant_init(struct sluice_grant *grant)
 {
@@ -150,13 +146,145 @@ void sluice_grant_forget(struct sluice_holder *holder)
 		grant_dealloc(holder->spare_grant);
 }
 
+/*
+ * The interval tree.
+ */
+
+/* In @below, of grants of several holders: none is of that mode. */
+#define BELOW_MIXED	BIT(SLUICE_UNLOCKED)
+
+static struct sluice_grant *grant_entry(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct sluice_grant, rb);
+}
+
+static void below_add(const struct sluice_grant *grant, struct rb_node *child,
+		      u64 *last, u8 *below)
+{
+	const struct sluice_grant *other = grant_entry(child);
+
+	if (!other)
+		return;
+	*last = max(*last, other->below_last);
+	*below |= other->below;
+	if (other->holder != grant->holder)
+		*below |= BELOW_MIXED;
+}
+
+static bool below_compute(struct sluice_grant *grant, bool exit)
+{
+	u64 last = grant->last;
+	u8 below = BIT(grant->mode);
+
+	below_add(grant, grant->rb.rb_left, &last, &below);
+	below_add(grant, grant->rb.rb_right, &last, &below);
+	if (exit && grant->below_last == last && grant->below == below)
+		return true;
+	grant->below_last = last;
+	grant->below = below;
+	return false;
+}
+
+static void below_propagate(struct rb_node *node, struct rb_node *stop)
+{
+	while (node != stop && !below_compute(grant_entry(node), true))
+		node = rb_parent(node);
+}
+
+static void below_copy(struct rb_node *old, struct rb_node *new)
+{
+	grant_entry(new)->below_last = grant_entry(old)->below_last;
+	grant_entry(new)->below = grant_entry(old)->below;
+}
+
+static void below_rotate(struct rb_node *old, struct rb_node *new)
+{
+	below_copy(old, new);
+	below_compute(grant_entry(old), false);
+}
+
+static const struct rb_augment_callbacks below_callbacks = {
+	.propagate = below_propagate,
+	.copy = below_copy,
+	.rotate = below_rotate,
+};
+
+static void tree_insert(struct sluice_grant *grant, struct rb_root_cached *tree)
+{
+	struct rb_node **link = &tree->rb_root.rb_node, *parent = NULL;
+	bool leftmost = true;
+
+	while (*link) {
+		parent = *link;
+		if (grant->start < grant_entry(parent)->start) {
+			link = &parent->rb_left;
+		} else {
+			link = &parent->rb_right;
+			leftmost = false;
+		}
+	}
+	rb_link_node(&grant->rb, parent, link);
+	below_compute(grant, false);
+	below_propagate(parent, NULL);
+	rb_insert_augmented_cached(&grant->rb, tree, leftmost,
+				   &below_callbacks);
+}
+
+/* What stands in the way: all but @holder's of @modes, in a range. */
+struct obstacles {
+	const struct sluice_holder *holder;
+	u8 modes;
+	u64 start;
+	u64 last;
+};
+
+static bool obstacle_is(const struct sluice_grant *grant,
+			const struct obstacles *what)
+{
+	return BIT(grant->mode) & what->modes &&
+		grant->holder != what->holder && grant->last >= what->start;
+}
+
+static bool obstacle_below(struct rb_node *node, const struct obstacles *what)
+{
+	const struct sluice_grant *grant = grant_entry(node);
+
+	return grant && grant->below & what->modes &&
+		grant->below_last >= what->start &&
+		(grant->below & BELOW_MIXED || grant->holder != what->holder);
+}
+
+/* The first one at or below @node that may lead to some. */
+static struct rb_node *obstacle_descend(struct rb_node *node,
+					const struct obstacles *what)
+{
+	while (obstacle_below(node->rb_left, what))
+		node = node->rb_left;
+	return node;
+}
+
+/* The next one: on the right of @node, or above it. */
+static struct rb_node *obstacle_next(struct rb_node *node,
+				     const struct obstacles *what)
+{
+	struct rb_node *from;
+
+	if (obstacle_below(node->rb_right, what))
+		return obstacle_descend(node->rb_right, what);
+	do {
+		from = node;
+		node = rb_parent(node);
+	} while (node && from == node->rb_right);
+	return node;
+}
+
 static void grant_insert(struct sluice_grant *grant)
 {
 	struct sluice_resource *resource = grant->resource;
 
 	/* Behind those that start there, too, so serials keep the order. */
 	grant->serial = ++resource->space->changes;
-	grants_insert(grant, &resource->grants);
+	tree_insert(grant, &resource->grants);
 	if (!resource->held[grant->mode]++)
 		resource->held_modes |= BIT(grant->mode);
 	resource->space->grants++;
@@ -167,7 +295,8 @@ static void grant_remove(struct sluice_grant *grant)
 	struct sluice_resource *resource = grant->resource;
 
 	resource->space->changes++;
-	grants_remove(grant, &resource->grants);
+	rb_erase_augmented_cached(&grant->rb, &resource->grants,
+				  &below_callbacks);
 	if (!--resource->held[grant->mode])
 		resource->held_modes &= ~BIT(grant->mode);
 	resource->space->grants--;
@@ -459,18 +588,11 @@ void sluice_grant_withdraw(struct sluice_grant *grant)
 	grant_detach(grant);
 }
 
-static struct sluice_grant *grant_first(const struct sluice_resource *resource,
-					u64 start, u64 last)
-{
-	return grants_iter_first((struct rb_root_cached *)&resource->grants,
-				 start, last);
-}
-
 struct sluice_grant *sluice_grant_any(const struct sluice_resource *resource,
 				      struct sluice_grant *after)
 {
-	return after ? grants_iter_next(after, 0, SLUICE_END) :
-		       grant_first(resource, 0, SLUICE_END);
+	return grant_entry(after ? rb_next(&after->rb) :
+				   rb_first_cached(&resource->grants));
 }
 
 struct sluice_grant *sluice_grant_after(const struct sluice_resource *resource,
@@ -506,18 +628,30 @@ struct sluice_grant *sluice_grant_conflict(const struct sluice_resource *resourc
 					   u8 mode, u64 start, u64 last,
 					   struct sluice_grant *after)
 {
-	struct sluice_grant *grant;
+	const struct obstacles what = {
+		.holder = holder,
+		.modes = sluice_mode_conflicts[mode],
+		.start = start,
+		.last = last,
+	};
+	struct rb_node *node;
 
-	if (!(resource->held_modes & sluice_mode_conflicts[mode]))
+	if (!(resource->held_modes & what.modes))
 		return NULL;
-	grant = after ? grants_iter_next(after, start, last) :
-		grant_first(resource, start, last);
-	while (grant && (grant->holder == holder ||
-			 !sluice_mode_conflict(grant->mode, mode))) {
-		grant = grants_iter_next(grant, start, last);
+	node = resource->grants.rb_root.rb_node;
+	if (after)
+		node = obstacle_next(&after->rb, &what);
+	else
+		node = obstacle_below(node, &what) ?
+			obstacle_descend(node, &what) : NULL;
+	for (; node; node = obstacle_next(node, &what)) {
+		if (grant_entry(node)->start > last)
+			return NULL;
+		if (obstacle_is(grant_entry(node), &what))
+			return grant_entry(node);
 		cond_resched();
 	}
-	return grant;
+	return NULL;
 }
 
 /*

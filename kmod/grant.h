@@ -36,7 +36,7 @@ struct sluice_revoked {
 /**
  * struct sluice_grant - a range that a holder has in one mode; the domain's lock
  * @rb: in the resource's interval tree
- * @subtree_last: as that needs it
+ * @below_last: the last byte of those below it there, and its own
  * @start: first byte
  * @last: last byte
  * @resource: it is of
@@ -53,6 +53,8 @@ struct sluice_revoked {
  * @serial: growing in the lockspace, new with each change of what it is
  * @revoked: what will be told when it is taken back; of each that may be
  * @mode: enum sluice_mode
+ * @below: BIT() of the modes of those below it in the interval tree, and its own;
+ *	and whether they are several holders', see grant.c
  * @wanted: the strongest mode others were seen waiting for, since it is what it
  *	is
  * @backed: SLUICE_ITEM_FCNTL, SLUICE_ITEM_FLOCK: what goes with it
@@ -62,7 +64,7 @@ struct sluice_revoked {
  */
 struct sluice_grant {
 	struct rb_node rb;
-	u64 subtree_last;
+	u64 below_last;
 	u64 start;
 	u64 last;
 	struct sluice_resource *resource;
@@ -79,6 +81,7 @@ struct sluice_grant {
 	struct sluice_revoked *revoked;
 	u8 mode;
 	u8 held_modes;
+	u8 below;
 	u8 wanted;
 	u8 backed;
 	bool fresh;

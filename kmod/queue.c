@@ -53,7 +53,8 @@ static void place_insert(struct sluice_want *want, struct rb_node *next)
 	if (parent)
 		link = parent == next ? &parent->rb_left : &parent->rb_right;
 	rb_link_node(&want->place, parent, link);
-	place_callbacks_propagate(&want->place, NULL);
+	place_compute(want, false);
+	place_callbacks_propagate(parent, NULL);
 	rb_insert_augmented(&want->place, root, &place_callbacks);
 }
 

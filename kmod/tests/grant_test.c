@@ -203,6 +203,34 @@ static u32 fresh_count(const struct grant_fixture *f, u32 r)
 	return count;
 }
 
+/* What stands in somebody's way, one by one. */
+static const char *check_conflicts(struct grant_fixture *f, u32 r)
+{
+	struct sluice_resource *resource = f->resources[r];
+	u32 at = scene_pick(&f->rnd, CELLS);
+	u64 start = cell_start(at);
+	u64 last = cell_last(at + scene_pick(&f->rnd, CELLS - at));
+	struct sluice_holder *holder =
+		f->holders[scene_pick(&f->rnd, HOLDERS)];
+	struct sluice_grant *grant, *found = NULL;
+	u8 mode = scene_mode(&f->rnd);
+
+	for (grant = sluice_grant_any(resource, NULL); grant;
+	     grant = sluice_grant_any(resource, grant)) {
+		if (grant->holder == holder || grant->start > last ||
+		    grant->last < start ||
+		    !sluice_mode_conflict(grant->mode, mode))
+			continue;
+		found = sluice_grant_conflict(resource, holder, mode, start,
+					      last, found);
+		if (found != grant)
+			return "not what stands in the way is found";
+	}
+	return sluice_grant_conflict(resource, holder, mode, start, last,
+				     found) ?
+		"more is found in the way than there is" : NULL;
+}
+
 /* Everybody's of a resource, and how they are counted. */
 static const char *check_resource(struct grant_fixture *f, u32 r, u64 *total)
 {
@@ -227,7 +255,8 @@ static const char *check_resource(struct grant_fixture *f, u32 r, u64 *total)
 	for (h = 0; h < HOLDERS; h++)
 		want += map_count(f->map[h][r]);
 	*total += count;
-	return count == want ? NULL : "the interval tree is not the holders'";
+	return count == want ? check_conflicts(f, r) :
+			       "the interval tree is not the holders'";
 }
 
 static const char *check_all(struct grant_fixture *f)
