@@ -1107,7 +1107,6 @@ FIXTURE_VARIANT(cost) {
 	unsigned long n;	/* objects, at most */
 	void (*build)(struct stage *s);
 	void (*call)(struct stage *s);
-	bool known;
 	unsigned long least;	/* objects, however slow the machine is */
 };
 
@@ -1120,10 +1119,6 @@ FIXTURE_VARIANT(cost) {
 #define TURNS	64
 #define COST_TURNS(name, n, build, call)				\
 	FIXTURE_VARIANT_ADD(cost, name) { n, build, call, .least = FACTOR * (TURNS + 8) }
-
-/* What is known to take too much, and not mended yet, is only told. */
-#define COST_KNOWN(name, n, build, call)				\
-	FIXTURE_VARIANT_ADD(cost, name) { n, build, call, true }
 
 COST(unlock_of_all, 4000, ranges_one, do_unlock);
 COST(unlock_by_items, 4000, ranges_many, do_unlock);
@@ -1301,15 +1296,13 @@ TEST_F(cost, grows_with_what_there_is)
 	struct cost few = { }, many = { };
 	int round;
 
-	for (round = 0; variant->known ? !round : look_again(&few, &many, round); round++) {
+	for (round = 0; look_again(&few, &many, round); round++) {
 		cost_measure(self, variant, self->most / FACTOR, &few);
 		cost_measure(self, variant, self->most, &many);
 	}
 	printf("# %lu: %.3f ms, %lu: %.3f ms, x %.1f; bystander: %.3f ms, %.3f ms\n",
 	       self->most / FACTOR, few.time / 1e6, self->most, many.time / 1e6,
 	       (double)many.time / few.time, few.wait / 1e6, many.wait / 1e6);
-	if (variant->known)
-		return;
 	EXPECT_FALSE(steep(few.time, many.time, FLOOR_NS));
 	EXPECT_FALSE(steep(wait_of_few(&few), many.wait, WAIT_FLOOR_NS));
 	EXPECT_GT(WAIT_MAX_NS, many.wait);
