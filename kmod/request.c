@@ -405,7 +405,9 @@ static bool request_lost(const struct sluice_request *request)
  * struct pass - a look at a resource's queue, from the front
  * @resource: it is of
  * @number: on the requests it has left waiting
- * @ahead: their wants, so far, as an interval tree for each mode
+ * @plain: of their wants, so far, one for all of the resource in each mode: where
+ *	that stands in the way, so do the others
+ * @ahead: the others of their wants, as an interval tree for each mode
  * @stopped: modes in which nobody behind them can go on
  *
  * What stands ahead of many would else be looked for in all of the queue by each.
@@ -413,6 +415,7 @@ static bool request_lost(const struct sluice_request *request)
 struct pass {
 	struct sluice_resource *resource;
 	u64 number;
+	struct sluice_want *plain[SLUICE_MODES];
 	struct rb_root_cached ahead[SLUICE_MODES];
 	u32 stopped;
 };
@@ -428,14 +431,23 @@ INTERVAL_TREE_DEFINE(struct sluice_want, stays, u64, stays_last, WANT_START,
 
 static void pass_leave(struct pass *pass, struct sluice_want *want)
 {
+	bool plain = !want->start && want->last == SLUICE_END;
+
 	want->holder->request.pass = pass->number;
-	if (!sluice_want_lost(want))
-		pass_insert(want, &pass->ahead[want->mode]);
-	if (!want->start && want->last == SLUICE_END)
+	if (plain)
 		pass->stopped |= sluice_mode_conflicts[want->mode];
+	if (sluice_want_lost(want))
+		return;
+	if (plain)
+		pass->plain[want->mode] = want;
+	else
+		pass_insert(want, &pass->ahead[want->mode]);
 }
 
-/* Does anybody stand ahead of @want? Where @pass is, that are those it left. */
+/*
+ * Does anybody stand ahead of @want? Where @pass is, that are those it left: none
+ * of the same request is among them.
+ */
 static bool pass_blocks(struct pass *pass, struct sluice_want *want)
 {
 	unsigned long modes = sluice_mode_conflicts[want->mode];
@@ -443,6 +455,9 @@ static bool pass_blocks(struct pass *pass, struct sluice_want *want)
 	u32 mode;
 
 	for_each_set_bit(mode, &modes, SLUICE_MODES) {
+		ahead = pass->plain[mode];
+		if (ahead && sluice_want_stands_ahead(ahead, want))
+			return true;
 		for (ahead = pass_iter_first(&pass->ahead[mode], want->start,
 					     want->last);
 		     ahead; ahead = pass_iter_next(ahead, want->start,

@@ -660,6 +660,25 @@ static void wants_and_marks(struct stage *s)
 	wants_of_all(s);
 }
 
+/* Who has some of it is let past those who wait for what he has: many, of many. */
+static void converters(struct stage *s)
+{
+	unsigned long i;
+
+	must(take(s->h[0], what(s, SLUICE_CW)));
+	for (i = 0; i < s->n; i++)
+		must(take(hold(s, make_holder(NULL)), what(s, SLUICE_CR)));
+	for (i = 0; i < s->n; i++)
+		waits_for(s, what(s, SLUICE_EX));
+	for (i = 0; i < s->n; i++)
+		check(ask(s->fds[i], what(s, SLUICE_PR)) == -EINPROGRESS);
+}
+
+static void do_cancel_converter(struct stage *s)
+{
+	must(cancel(s->fds[s->n / 2]));
+}
+
 /* Any of several, each of which the first one has. */
 static void choices(struct stage *s)
 {
@@ -1157,6 +1176,8 @@ COST(wants_of_lost, 2000, wants_of_lost, do_lose);
 COST(readers_are_asked, 2000, readers, do_ask_readers);
 COST(reader_leaves_others, 2000, readers_asked, do_close_reader);
 COST(wants_and_marks_unlock, 2000, wants_and_marks, do_unlock);
+COST(converter_gives_up, 1000, converters, do_cancel_converter);
+COST(converters_let_in, 1000, converters, do_unlock_all);
 COST(choices_unlock, 1000, choices, do_unlock);
 COST(choices_of_dead, 1000, choices, do_close);
 COST(ring_closed, 2000, ring, do_close_ring);
