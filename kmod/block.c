@@ -54,6 +54,7 @@
  * @stale: bytes to be revoked, see sluice_block_disown(); the domain's lock
  * @stale_start: where they begin
  * @stale_last: and end
+ * @apart: ranges that were revoked by themselves, with the domain locked once
  */
 struct sluice_block {
 	struct kref ref;
@@ -68,6 +69,7 @@ struct sluice_block {
 	u64 stale;
 	u64 stale_start;
 	u64 stale_last;
+	u32 apart;
 };
 
 /**
@@ -99,6 +101,9 @@ struct view_map {
 };
 
 static const struct file_operations view_fops;
+
+/* Ranges that are revoked one by one, before all between them is revoked, too. */
+#define APART_MAX	16
 
 /* Pages that are let go of while the domain is locked once. */
 #define DROP_BATCH	256
@@ -233,21 +238,30 @@ void sluice_block_revoke(struct sluice_resource *resource)
 		return;
 	block_unmap(block, block->stale_start, block->stale_last);
 	block->stale = 0;
+	block->apart = 0;
 }
 
-/* Mostly one range follows the other. What lies between others may still use. */
+/*
+ * Mostly one range follows the other. What lies between others may still use, and
+ * would have to touch again; but to look at all mappings for each of very many
+ * would keep others waiting for the domain.
+ */
 void sluice_block_disown(struct sluice_resource *resource, u64 start, u64 last)
 {
 	struct sluice_block *block = resource->block;
+	u32 apart;
 
 	sluice_domain_assert(resource->space->domain);
 	if (!block || start >= block->limit)
 		return;
 	last = min(last, block->limit - 1);
-	if (block->stale && max(last, block->stale_last) -
-	    min(start, block->stale_start) >
-	    2 * (block->stale + (last - start)))
+	if (block->stale && block->apart < APART_MAX &&
+	    max(last, block->stale_last) - min(start, block->stale_start) >
+	    2 * (block->stale + (last - start))) {
+		apart = block->apart + 1;
 		sluice_block_revoke(resource);
+		block->apart = apart;
+	}
 	if (!block->stale) {
 		block->stale_start = start;
 		block->stale_last = last;

@@ -804,6 +804,22 @@ static void block_ranges(struct stage *s)
 	one_item(s, what(s, SLUICE_UNLOCKED));
 }
 
+/* Far from each other: what lies between may be others'. */
+static void block_sparse(struct stage *s)
+{
+	struct sluice_item item = what(s, SLUICE_EX);
+	long page = sysconf(_SC_PAGESIZE);
+	unsigned long i;
+
+	block_of(s, 8 * s->n, s->n / 4);
+	for (i = 0; i < s->n; i++) {
+		item.start = 8 * i * page;
+		item.end = item.start + page - 1;
+		must(take(s->h[0], item));
+		store((volatile unsigned char *)s->map + item.start, 1);
+	}
+}
+
 static void block_ranges_many(struct stage *s)
 {
 	block_ranges(s);
@@ -1187,6 +1203,8 @@ COST_TURNS(ways_out_lost, 1000, ways_out, do_lose);
 COST(block_unlock, 800, block_ranges, do_unlock);
 COST(block_downgrade_by_items, 400, block_ranges_many, do_unlock);
 COST(block_death, 800, block_ranges, do_close);
+COST(block_death_sparse, 800, block_sparse, do_close);
+COST(block_unlock_all_sparse, 800, block_sparse, do_unlock_all);
 COST(block_store, 2000, block_mapped, do_store);
 COST(files_unlock, 1000, files, do_unlock);
 COST(files_unlock_all, 1000, files, do_unlock_all);
