@@ -6,6 +6,7 @@
  * Lock order: see channel.c.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 
 #include "area.h"
 #include "attach.h"
@@ -84,7 +85,7 @@ struct sluice_endpoint *sluice_attach_peer(struct sluice_endpoint *ep,
 	lockdep_assert_held(&ep->channel->lock);
 	if (index >= sluice_table_places(ep->channel, other))
 		return NULL;
-	peer = ep->peers[index];
+	peer = ep->peers[sluice_table_index(ep->channel, other, index)];
 	return peer && peer->generation == generation ? peer : NULL;
 }
 
@@ -97,6 +98,7 @@ static long attach_locked(struct sluice_endpoint *ep,
 	lockdep_assert_held(&ep->channel->lock);
 	if (attach->index >= sluice_table_places(ep->channel, other))
 		return -EINVAL;
+	attach->index = sluice_table_index(ep->channel, other, attach->index);
 	/* An endpoint that left holds on to nobody's memory. */
 	if (ep->state != SLUICE_ACTIVE)
 		return ep->state == SLUICE_EVICTED ? -ECONNABORTED : -ESHUTDOWN;
@@ -148,6 +150,7 @@ static long attach_end(struct sluice_call *call)
 	if (detach->resv ||
 	    detach->index >= sluice_table_places(channel, other))
 		return -EINVAL;
+	detach->index = sluice_table_index(channel, other, detach->index);
 	mutex_lock(&channel->lock);
 	peer = sluice_attach_peer(ep, detach->index, detach->generation);
 	if (peer) {
@@ -186,6 +189,7 @@ static long attach_segment(struct sluice_call *call)
 	struct sluice_segment *segment = &call->arg.segment;
 	struct sluice_publisher *pub;
 	long ret = 0;
+	u32 i;
 
 	mutex_lock(&ep->channel->lock);
 	pub = segment_publisher(ep, segment);
@@ -198,7 +202,8 @@ static long attach_segment(struct sluice_call *call)
 			sluice_attach_segment_offset(ep, segment->segment) :
 			map_offset(MAP_PEER_SEGMENT, segment->index,
 				   segment->segment);
-		segment->size = pub->segments[segment->segment]->size;
+		i = array_index_nospec(segment->segment, pub->segment_count);
+		segment->size = pub->segments[i]->size;
 	}
 	mutex_unlock(&ep->channel->lock);
 	return ret;
@@ -210,15 +215,19 @@ static struct sluice_endpoint *map_peer(struct sluice_endpoint *ep, u32 index)
 
 	lockdep_assert_held(&ep->channel->lock);
 	return index < sluice_table_places(ep->channel, other) ?
-		ep->peers[index] : NULL;
+		ep->peers[sluice_table_index(ep->channel, other, index)] : NULL;
 }
 
 static struct sluice_area *map_segment(struct sluice_endpoint *ep, u32 segment)
 {
-	if (!ep || ep->role != SLUICE_PUBLISHER ||
-	    segment >= sluice_publisher(ep)->segment_count)
+	struct sluice_publisher *pub;
+
+	if (!ep || ep->role != SLUICE_PUBLISHER)
 		return NULL;
-	return sluice_publisher(ep)->segments[segment];
+	pub = sluice_publisher(ep);
+	if (segment >= pub->segment_count)
+		return NULL;
+	return pub->segments[array_index_nospec(segment, pub->segment_count)];
 }
 
 static struct sluice_area *map_area(struct sluice_endpoint *ep, u64 pgoff)

@@ -237,7 +237,9 @@ static struct sluice_endpoint *peer_find(struct sluice_channel *channel,
 		return ERR_PTR(-EINVAL);
 	if (peer->index >= sluice_table_places(channel, peer->role))
 		return ERR_PTR(-EINVAL);
-	ep = sluice_table_at(channel, peer->role, peer->index);
+	ep = sluice_table_at(channel, peer->role,
+			     sluice_table_index(channel, peer->role,
+						peer->index));
 	if (!ep)
 		return ERR_PTR(peer->generation ? -ESTALE : -ENOENT);
 	if (peer->generation && peer->generation != ep->generation)

@@ -562,6 +562,7 @@ laggard_find(struct sluice_publisher *pub, const struct sluice_evict *evict)
 {
 	struct sluice_channel *channel = pub->ep.channel;
 	struct sluice_subscriber *sub;
+	u32 index;
 
 	lockdep_assert_held(&channel->lock);
 	if (evict->index == SLUICE_EVICT_CLAIMANT) {
@@ -569,8 +570,9 @@ laggard_find(struct sluice_publisher *pub, const struct sluice_evict *evict)
 		if (!sub)
 			return ERR_PTR(-ENOENT);
 	} else {
-		sub = sluice_deref(channel,
-				   channel->subscribers[evict->index]);
+		index = sluice_table_index(channel, SLUICE_SUBSCRIBER,
+					   evict->index);
+		sub = sluice_deref(channel, channel->subscribers[index]);
 		if (!sub || sub->ep.generation != evict->generation)
 			return ERR_PTR(-ESTALE);
 	}

@@ -916,17 +916,19 @@ static long subscriber_wake(struct sluice_call *call)
 	struct sluice_channel *channel = sub->ep.channel;
 	struct sluice_publisher *pub;
 	long ret = subscriber_state(sub);
+	u32 index = call->arg.wake.index;
 
-	if (call->arg.wake.index >= channel->config.publishers || call->arg.wake.count)
+	if (index >= channel->config.publishers || call->arg.wake.count)
 		return -EINVAL;
+	index = sluice_table_index(channel, SLUICE_PUBLISHER, index);
 	/* Eviction is no remedy if who is evicted goes on waking. */
 	if (ret)
 		return ret;
-	trace_sluice_room_wake(&sub->ep, call->arg.wake.index);
+	trace_sluice_room_wake(&sub->ep, index);
 	if (sluice_is_queue(channel))
 		subscriber_reap(sub);
 	rcu_read_lock();
-	pub = rcu_dereference(channel->publishers[call->arg.wake.index]);
+	pub = rcu_dereference(channel->publishers[index]);
 	if (pub)
 		sluice_publisher_wake_room(pub);
 	rcu_read_unlock();

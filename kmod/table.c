@@ -15,6 +15,7 @@
  *
  * Lock order: see channel.c.
  */
+#include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/user_namespace.h>
 
@@ -32,6 +33,12 @@ u32 sluice_table_places(const struct sluice_channel *channel, u32 role)
 {
 	return role == SLUICE_PUBLISHER ? channel->config.publishers :
 					  channel->config.subscribers;
+}
+
+u32 sluice_table_index(const struct sluice_channel *channel, u32 role,
+		       u32 index)
+{
+	return array_index_nospec(index, sluice_table_places(channel, role));
 }
 
 int sluice_table_free(struct sluice_channel *channel, u32 role)

@@ -17,6 +17,13 @@ int sluice_table_free(struct sluice_channel *channel, u32 role);
 struct sluice_endpoint *sluice_table_at(struct sluice_channel *channel,
 					u32 role, u32 index);
 
+/*
+ * Return: @index, of which the caller has just seen that there is such a place; 0
+ * where the processor goes on as if it had.
+ */
+u32 sluice_table_index(const struct sluice_channel *channel, u32 role,
+		       u32 index);
+
 /* Give a place to @ep, whose reference it takes. channel->lock. */
 void sluice_table_set(struct sluice_channel *channel, u32 role, u32 index,
 		      struct sluice_endpoint *ep);
