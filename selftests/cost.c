@@ -13,8 +13,9 @@
  * Where a call names several items, there are more of these, too, with more
  * objects.
  *
- * A busy machine makes single measurements much longer, and none shorter: so the
- * shortest of several counts, and what looks bad is measured again.
+ * A busy machine makes single measurements much longer: so of many objects the
+ * shortest of several counts, and what looks bad is measured again. Of few objects
+ * it is the median: in so short a time it may be that just once nobody was met.
  *
  * timeout: 900
  */
@@ -1264,8 +1265,8 @@ static struct cost cost_once(FIXTURE_DATA(cost) *self, const FIXTURE_VARIANT(cos
 }
 
 /* In a process of its own, so that nothing of it is left. */
-static void cost_measure(FIXTURE_DATA(cost) *self, const FIXTURE_VARIANT(cost) *v,
-			 unsigned long n, struct cost *least)
+static struct cost cost_measure(FIXTURE_DATA(cost) *self, const FIXTURE_VARIANT(cost) *v,
+				unsigned long n)
 {
 	static struct cost *said;
 	pid_t pid;
@@ -1277,10 +1278,32 @@ static void cost_measure(FIXTURE_DATA(cost) *self, const FIXTURE_VARIANT(cost) *
 		_exit(0);
 	}
 	check(reap_slowly(pid) == 0);
-	if (!least->time || said->time < least->time)
-		least->time = said->time;
-	if (!least->wait || said->wait < least->wait)
-		least->wait = said->wait;
+	return *said;
+}
+
+struct costs {
+	__s64 times[ROUNDS_MAX], waits[ROUNDS_MAX];
+	int count;
+};
+
+static void keep_sorted(__s64 *list, int count, __s64 ns)
+{
+	for (; count && list[count - 1] > ns; count--)
+		list[count] = list[count - 1];
+	list[count] = ns;
+}
+
+static void costs_add(struct costs *costs, struct cost cost)
+{
+	keep_sorted(costs->times, costs->count, cost.time);
+	keep_sorted(costs->waits, costs->count, cost.wait);
+	costs->count++;
+}
+
+/* Of all rounds, the one in that place. */
+static struct cost costs_at(const struct costs *costs, int at)
+{
+	return (struct cost){ costs->times[at], costs->waits[at] };
 }
 
 static bool steep(__s64 few, __s64 many, __s64 floor)
@@ -1332,13 +1355,15 @@ FIXTURE_TEARDOWN(cost)
 
 TEST_F(cost, grows_with_what_there_is)
 {
-	struct cost few = { }, many = { };
-	int round;
+	struct costs of_few = { }, of_many = { };
+	struct cost few, many;
 
-	for (round = 0; look_again(&few, &many, round); round++) {
-		cost_measure(self, variant, self->most / FACTOR, &few);
-		cost_measure(self, variant, self->most, &many);
-	}
+	do {
+		costs_add(&of_few, cost_measure(self, variant, self->most / FACTOR));
+		costs_add(&of_many, cost_measure(self, variant, self->most));
+		few = costs_at(&of_few, of_few.count / 2);
+		many = costs_at(&of_many, 0);
+	} while (look_again(&few, &many, of_few.count));
 	printf("# %lu: %.3f ms, %lu: %.3f ms, x %.1f; bystander: %.3f ms, %.3f ms\n",
 	       self->most / FACTOR, few.time / 1e6, self->most, many.time / 1e6,
 	       (double)many.time / few.time, few.wait / 1e6, many.wait / 1e6);
