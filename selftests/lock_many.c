@@ -157,14 +157,13 @@ TEST_F(many, ranges_of_one)
 	}
 	of_unlock = (now_ns() - start) / looks;
 	figure(of_unlock / 1000, "us to look at all");
-	/* Who tries in vain gives nobody reason to look. */
+	/* Who tries in vain gives nobody reason to look: see cost.c, too. */
 	all.end = 1;
 	start = now_ns();
 	for (i = 0; i < looks; i++)
 		ASSERT_EQ(-EAGAIN, try(one_more, all));
 	of_try = (now_ns() - start) / looks;
 	figure(of_try / 1000, "us to try");
-	EXPECT_GT(of_unlock, 4 * of_try);
 	EXPECT_EQ(n - 1, waiting_of(&c));
 	ASSERT_EQ(0, unlock_all(c.h[0]));
 	for (i = 1; i < n; i++)
