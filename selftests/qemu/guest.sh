@@ -155,12 +155,17 @@ stage_command() {
 
 stage_word() {
 	local word=$1 built
+	local -a places=("$BUILD_DIR"/{tools,examples,selftests,bench})
+	# Of another machine's programs there are the selftests.
+	! is_foreign_key "$KERNEL" || places=("$TESTS_DIR")
 	if [[ $word == /* ]]; then
 		[[ ! -f $word || ! -x $word ]] || image_add_program "$STAGE" "$word" "$word"
 	elif [[ $word == */* ]]; then
-		[[ ! -f $word || ! -x $word ]] || image_add_program "$STAGE" "$word" "/root/$word"
+		built=$word
+		[[ $word != build/selftests/* ]] || built=$TESTS_DIR/${word#build/selftests/}
+		[[ ! -f $built || ! -x $built ]] || image_add_program "$STAGE" "$built" "/root/$word"
 	elif [[ $word =~ ^[A-Za-z0-9_][A-Za-z0-9_.+-]*$ && ! -e $STAGE/usr/local/bin/$word ]]; then
-		for built in "$BUILD_DIR"/{tools,examples,selftests,bench}/"$word"; do
+		for built in "${places[@]/%//$word}"; do
 			[[ -f $built && -x $built ]] || continue
 			image_add_program "$STAGE" "$built" "/usr/local/bin/$word"
 			return
@@ -224,6 +229,7 @@ prepare() {
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/sluice-guest.XXXXXX")
 	trap 'rm -rf "$WORK"' EXIT
 	STAGE=$WORK/root
+	! is_foreign_key "$KERNEL" || "$QEMU_DIR/packages.sh" "${KERNEL##*-}"
 	KERNEL_DIR=$("$QEMU_DIR/kernel.sh" dir "$KERNEL")
 	local program
 	program=$(machine_program)
@@ -254,6 +260,7 @@ run_mode() {
 	[[ -n $command && $# -le 1 ]] ||
 		die "say what to run, quoted: make guest RUN='command', or guest.sh run 'command'"
 	prepare
+	! is_foreign_key "$KERNEL" || "$QEMU_DIR/foreign.sh" "$KERNEL"
 	stage_command "$command"
 	guest run
 }
