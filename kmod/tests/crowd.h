@@ -370,6 +370,7 @@ static inline void crowd_suppose(struct oracle *o, u32 h,
 {
 	const struct oracle_range *ahead;
 	struct oracle_range want;
+	bool follows;
 	u32 i, at;
 
 	o->waits |= BIT(h);
@@ -381,11 +382,17 @@ static inline void crowd_suppose(struct oracle *o, u32 h,
 		want.holder = h;
 		want.item = i;
 		want.priority = ask->priority;
-		for (at = o->wants; at > 0; at--) {
+		follows = false;
+		for (at = 0; at < o->wants; at++)
+			follows |= o->want[at].holder == h &&
+				o->want[at].resource == want.resource;
+		for (; at > 0; at--) {
 			ahead = &o->want[at - 1];
-			if (ahead->resource == want.resource &&
-			    (ahead->priority >= want.priority ||
-			     ahead->passed >= CROWD_PASSED_MAX))
+			if (ahead->resource != want.resource)
+				continue;
+			if (follows ? ahead->holder == h :
+			    ahead->priority >= want.priority ||
+			    ahead->passed >= CROWD_PASSED_MAX)
 				break;
 		}
 		memmove(&o->want[at + 1], &o->want[at],

@@ -113,6 +113,30 @@ static const char *check_waiting(const struct oracle *o)
 	return oracle_stuck(o, false) ? "somebody waits for ever" : NULL;
 }
 
+/* Nobody's want is between those of another's request. */
+static const char *check_together(const struct oracle *o)
+{
+	const struct oracle_range *ahead, *want, *next;
+	bool begun;
+	u32 i, j;
+
+	for (i = 0; i < o->wants; i++) {
+		want = &o->want[i];
+		next = NULL;
+		begun = false;
+		for (j = 0; j < i; j++) {
+			ahead = &o->want[j];
+			if (ahead->resource != want->resource)
+				continue;
+			next = ahead;
+			begun |= ahead->holder == want->holder;
+		}
+		if (begun && next->holder != want->holder)
+			return "wants of one request are apart";
+	}
+	return NULL;
+}
+
 /* Whoever is ahead came first, or comes first. */
 static const char *check_order(struct requests *rq, const struct oracle *o)
 {
@@ -121,9 +145,10 @@ static const char *check_order(struct requests *rq, const struct oracle *o)
 
 	for (i = 0; i < o->wants; i++) {
 		want = &o->want[i];
-		if (want->passed > CROWD_PASSED_MAX)
+		/* Of the last one that passed it all wants did. */
+		if (want->passed >= CROWD_PASSED_MAX + CROWD_ITEMS)
 			return "a want was passed too often";
-		rq->pushed |= want->passed == CROWD_PASSED_MAX;
+		rq->pushed |= want->passed >= CROWD_PASSED_MAX;
 		for (j = 0; j < i; j++) {
 			ahead = &o->want[j];
 			if (ahead->resource != want->resource ||
@@ -366,6 +391,7 @@ static const char *look(struct requests *rq)
 	why = why ?: check_apart(&rq->after);
 	why = why ?: check_waiting(&rq->after);
 	why = why ?: check_order(rq, &rq->after);
+	why = why ?: check_together(&rq->after);
 	why = why ?: check_map(rq, &rq->after);
 	why = why ?: check_counts(rq, &rq->after);
 	why = why ?: check_resources(rq);
@@ -803,6 +829,42 @@ static int ask_two(struct crowd *crowd, u32 h, u32 flags,
 	return crowd_start(crowd, h, &two);
 }
 
+/* Who may pass one more passes it with all he wants. */
+static void request_together(struct kunit *test)
+{
+	enum { POOR, RICH, RICHER };
+	struct crowd *crowd = test->priv;
+	struct crowd_ask two = {
+		.flags = SLUICE_LOCK_ASYNC,
+		.priority = 5,
+		.count = 2,
+		.item = {
+			{ .mode = SLUICE_EX, .last = 9 },
+			{ .mode = SLUICE_EX, .start = 20, .last = 29 },
+		},
+	};
+	u32 has = RICH, next = RICHER, passed;
+	struct sluice_want *wants;
+
+	KUNIT_EXPECT_EQ(test, 0, ask(crowd, has, 0, SLUICE_EX, 5));
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS, ask(crowd, POOR, 0, SLUICE_EX, -5));
+	for (passed = 0; passed + 1 < CROWD_PASSED_MAX; passed++) {
+		KUNIT_EXPECT_EQ(test, -EINPROGRESS,
+				ask(crowd, next, 0, SLUICE_EX, 5));
+		crowd_unlock_all(crowd, has);
+		KUNIT_EXPECT_TRUE(test, got(crowd, next));
+		swap(has, next);
+	}
+	KUNIT_EXPECT_EQ(test, -EINPROGRESS, crowd_start(crowd, next, &two));
+	wants = crowd->holders[next]->request.wants;
+	KUNIT_EXPECT_PTR_EQ(test, &wants[1], list_next_entry(&wants[0], queued));
+	crowd_unlock_all(crowd, has);
+	KUNIT_EXPECT_TRUE(test, got(crowd, next));
+	KUNIT_EXPECT_TRUE(test, crowd_waits(crowd, POOR));
+	crowd_unlock_all(crowd, next);
+	KUNIT_EXPECT_TRUE(test, got(crowd, POOR));
+}
+
 static int ask_range(struct crowd *crowd, u32 h, u64 start, u64 last, u8 mode)
 {
 	struct crowd_ask one = {
@@ -892,6 +954,7 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(request_upgrades),
 	KUNIT_CASE(request_queue_cycle),
 	KUNIT_CASE(request_bypass),
+	KUNIT_CASE(request_together),
 	KUNIT_CASE(request_unlock_waiting),
 	KUNIT_CASE(request_lost_choice),
 	{}
