@@ -50,7 +50,7 @@ static int put_request(struct sk_buff *skb, const struct sluice_holder *holder)
 }
 
 static int put_holder(struct sluice_dump *dump,
-			  const struct sluice_holder *holder)
+		      const struct sluice_holder *holder)
 {
 	void *head = sluice_dump_begin(dump);
 
