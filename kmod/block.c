@@ -353,6 +353,12 @@ static vm_fault_t view_insert(struct vm_fault *vmf, struct view *view,
 				   page_to_pfn(page), vm_get_page_prot(flags));
 }
 
+static int table_there(pte_t *pte, unsigned long address, void *data)
+{
+	return 0;
+}
+
+/* What it takes is got before, so that nobody has to wait for memory of others. */
 static vm_fault_t view_touch(struct vm_fault *vmf, bool write, bool mapped)
 {
 	struct view_map *map = vmf->vma->vm_private_data;
@@ -364,6 +370,10 @@ static vm_fault_t view_touch(struct vm_fault *vmf, bool write, bool mapped)
 	if (!map)
 		return VM_FAULT_SIGBUS;
 	view = map->file->private_data;
+	if (!mapped && apply_to_page_range(vmf->vma->vm_mm,
+					   vmf->address & PAGE_MASK, PAGE_SIZE,
+					   table_there, NULL))
+		return VM_FAULT_OOM;
 	/* A guess, made without the lock, of whether one will be needed. */
 	if (!xa_load(&view->block->pages, vmf->pgoff)) {
 		spare = alloc_page(GFP_HIGHUSER | __GFP_ZERO | __GFP_ACCOUNT);

@@ -6,10 +6,11 @@
  * for whoever holds a range it overlaps in a mode that does not go with its
  * own, and for whoever is ahead of it in the queue and wants that: first come,
  * first served. The queue is in the order of priority; but one that has been
- * passed PASSED_MAX times is passed no more, so none starves. A want does not
- * wait for one ahead that waits for what its own holder has: that would be for
- * ever. So conversions go first, and a reader who reads again goes on. Where
- * that is so by way of others, deadlock.c lets somebody jump the queue.
+ * passed PASSED_MAX times is passed no more, so none starves. Those of a request
+ * stay together there. A want does not wait for one ahead that waits for what its
+ * own holder has: that would be for ever. So conversions go first, and a reader
+ * who reads again goes on. Where that is so by way of others, deadlock.c lets
+ * somebody jump the queue.
  *
  * A request for all is granted when none of its wants has to wait, a request
  * for any when one has not. That is looked at when it is made, and whenever
