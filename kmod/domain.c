@@ -143,25 +143,19 @@ struct sluice_domain *sluice_domain_lock_killable(struct sluice_domain *domain)
 	}
 }
 
-/* Return: what @domain has become part of, with its due_lock held. */
-static struct sluice_domain *domain_lock_due(struct sluice_domain *domain)
-{
-	for (;;) {
-		domain = sluice_domain_root(domain);
-		spin_lock(&domain->due_lock);
-		if (!domain->forward)
-			return domain;
-		spin_unlock(&domain->due_lock);
-	}
-}
-
 static void alarm_wait(struct sluice_alarm *alarm)
 {
-	struct sluice_domain *domain = domain_lock_due(alarm->domain);
+	struct sluice_domain *domain = alarm->domain;
+	bool root;
 
-	if (list_empty(&alarm->waiting))
-		list_add_tail(&alarm->waiting, &domain->due);
-	spin_unlock(&domain->due_lock);
+	do {
+		domain = sluice_domain_root(domain);
+		spin_lock(&domain->due_lock);
+		root = !domain->forward;
+		if (root && list_empty(&alarm->waiting))
+			list_add_tail(&alarm->waiting, &domain->due);
+		spin_unlock(&domain->due_lock);
+	} while (!root);
 }
 
 /* One only: who has the lock shall not have to work for others for long. */

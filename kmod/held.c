@@ -533,7 +533,8 @@ long sluice_held_recover(struct sluice_call *call)
 static bool holds_some(struct sluice_holder *holder,
 		       struct sluice_resource *resource, bool to_set)
 {
-	u8 fit = to_set ? BIT(SLUICE_PW) | BIT(SLUICE_EX) : ~BIT(SLUICE_NL);
+	u32 fit = to_set ? BIT(SLUICE_PW) | BIT(SLUICE_EX) :
+			   ~(u32)BIT(SLUICE_NL);
 
 	return sluice_grant_modes(holder, resource) & fit;
 }
