@@ -171,6 +171,8 @@ int main(int argc, char **argv)
 	}
 	result(ends, "every program ends");
 	result(!run_crashes, "no process crashes");
+	if (run_crashes)
+		printf("# %u crashed, the last by signal %d\n", run_crashes, run_crash_signal);
 	for (i = 0; i < n_calls; i++)
 		made += tally->made[i];
 	printf("# %llu programs, %llu calls\n", tally->programs, made);

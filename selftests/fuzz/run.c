@@ -56,6 +56,7 @@ struct stage {
 
 bool run_verbose;
 unsigned int run_crashes;
+int run_crash_signal;
 long run_patience_ms = 30;
 
 static struct stage *stage;
@@ -405,7 +406,10 @@ static bool gone(unsigned int id)
 
 	if (pids[id] > 0 && waitpid(pids[id], &status, WNOHANG) == pids[id]) {
 		pids[id] = 0;
-		run_crashes += WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL;
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
+			run_crashes++;
+			run_crash_signal = WTERMSIG(status);
+		}
 	}
 	return !pids[id];
 }

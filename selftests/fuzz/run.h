@@ -36,6 +36,8 @@ extern bool run_verbose;
 
 /* How many processes have been killed by a signal that nobody sent. */
 extern unsigned int run_crashes;
+/* And by which, the last of them. */
+extern int run_crash_signal;
 
 /* After how long a step is interrupted. */
 extern long run_patience_ms;
