@@ -333,13 +333,17 @@ static void give_up_rights(void)
 	prctl(PR_SET_DUMPABLE, 1);
 }
 
-/* Descriptors of its own come first, so that it knows the program's. */
-static void process_run(unsigned int id, pid_t parent)
+/*
+ * Descriptors of its own come first, so that it knows the program's. Another
+ * process may already send it signals: @mask lets them in once they are handled.
+ */
+static void process_run(unsigned int id, pid_t parent, const sigset_t *mask)
 {
 	pthread_t thread;
 	unsigned int i;
 
 	signals();
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	memset(&self, 0, sizeof(self));
 	self.id = id;
 	self.inbox = box[id][0];
@@ -385,14 +389,18 @@ static void process_run(unsigned int id, pid_t parent)
 static void spawn(unsigned int id)
 {
 	pid_t parent = getpid();
+	sigset_t all, mask;
 	unsigned int i;
 
 	for (i = id * THREADS; i < (id + 1) * THREADS; i++)
 		stage->order[i] = (struct order){ };
 	fflush(NULL);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
 	pids[id] = fork();
 	if (!pids[id])
-		process_run(id, parent);
+		process_run(id, parent, &mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (pids[id] < 0) {
 		perror("fork");
 		abort();
@@ -405,7 +413,8 @@ static bool gone(unsigned int id)
 	int status;
 
 	if (pids[id] > 0 && waitpid(pids[id], &status, WNOHANG) == pids[id]) {
-		pids[id] = 0;
+		/* The number may be somebody else's from now on. */
+		pids[id] = stage->told.pid[id] = 0;
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
 			run_crashes++;
 			run_crash_signal = WTERMSIG(status);
